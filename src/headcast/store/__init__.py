@@ -1,0 +1,17 @@
+"""Folders of named arrays on disk: atomic writes, checked reads, every file name in one class."""
+
+from headcast.store.files import Axis, read_arrays, read_json, replace_file, sha256_of, write_arrays, write_json, write_text
+from headcast.store.paths import CapturePaths, RunPaths
+
+__all__ = [
+    "Axis",
+    "CapturePaths",
+    "RunPaths",
+    "read_arrays",
+    "read_json",
+    "replace_file",
+    "sha256_of",
+    "write_arrays",
+    "write_json",
+    "write_text",
+]

@@ -1,0 +1,91 @@
+"""Every file name that Headcast writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CapturePaths:
+    """Files of a Capture folder: what was recorded and what was perceived in it."""
+
+    root: Path
+
+    @property
+    def about(self) -> Path:
+        return self.root / "about.json"
+
+    @property
+    def landmarks(self) -> Path:
+        return self.root / "landmarks.npz"
+
+    @property
+    def mattes(self) -> Path:
+        return self.root / "mattes"
+
+    def matte(self, frame_idx: int) -> Path:
+        return self.mattes / f"{frame_idx:06d}.png"
+
+    @property
+    def parts(self) -> Path:
+        """Pieces of an unfinished preparation."""
+        return self.root / "parts"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Files of a tracking run."""
+
+    root: Path
+
+    @property
+    def about(self) -> Path:
+        return self.root / "about.json"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def capture(self) -> CapturePaths:
+        return CapturePaths(self.root / "capture")
+
+    @property
+    def track(self) -> Path:
+        return self.root / "track.npz"
+
+    @property
+    def albedo(self) -> Path:
+        """Linear albedo in the model's UV atlas, as arrays."""
+        return self.root / "albedo.npz"
+
+    @property
+    def albedo_picture(self) -> Path:
+        return self.root / "albedo.png"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.root / "checkpoint.npz"
+
+    @property
+    def steps(self) -> Path:
+        return self.root / "steps.jsonl"
+
+    @property
+    def overlay(self) -> Path:
+        return self.root / "overlay.mp4"
+
+    @property
+    def report_json(self) -> Path:
+        return self.root / "report.json"
+
+    @property
+    def report_html(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def exports(self) -> Path:
+        return self.root / "exports"
