@@ -1,1 +1,5 @@
-"""Being written."""
+"""Photometric tracking of a head through a recording."""
+
+from headcast.track.track import Track
+
+__all__ = ["Track"]

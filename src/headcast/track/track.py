@@ -1,0 +1,146 @@
+"""A tracked clip as data: who (identity), how (pose per frame), with what camera, under what light; and its file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from headcast.geometry import Camera, Transform, matrix_from_quaternion, quaternion_from_matrix
+from headcast.heads import HeadModel, HeadPose, LandmarkSet, ShapedHead
+from headcast.store import read_arrays, write_arrays
+
+_SCHEMA = {
+    "identity": ("identity",),
+    "expression": ("frames", "expression"),
+    "expression_names": ("expression",),
+    "joint_rotations": ("frames", "joints", 3),
+    "joint_names": ("joints",),
+    "world_from_head_wxyz": ("frames", 4),
+    "world_from_head_m": ("frames", 3),
+    "focal_px": (2,),
+    "focal_sigma_px": (),
+    "center_px": (2,),
+    "image_size": (2,),
+    "camera_from_world": (4, 4),
+    "time_s": ("frames",),
+    "valid": ("frames",),
+    "light": (9, 3),
+    "landmark_offsets": ("landmarks", 3),
+    "landmark_error_px": ("frames",),
+    "interocular_px": ("frames",),
+    "psnr_db": ("frames",),
+    "silhouette_iou": ("frames",),
+    "model": (),
+}
+
+
+@dataclass(frozen=True)
+class Track:
+    """A solved clip. Frames without a visible face are not valid; their pose is filled from their neighbours."""
+
+    model_name: str
+    identity: Float[Tensor, "identity"]
+    expression: Float[Tensor, "frames expression"]
+    expression_names: tuple[str, ...]
+    joint_rotations: Float[Tensor, "frames joints 3"]
+    joint_names: tuple[str, ...]
+    world_from_head: Transform
+    camera: Camera
+    """One still camera in the pixels of the upright source frames."""
+    focal_sigma_px: float
+    """Standard deviation of the focal length; 0 where the user gave it."""
+    time_s: Float[Tensor, "frames"]
+    valid: Bool[Tensor, "frames"]
+    light: Float[Tensor, "9 3"]
+    """Spherical harmonics of the light in world space: linear colour = albedo · (basis(normal) @ light)."""
+    landmark_offsets: Float[Tensor, "landmarks 3"]
+    """This person's offsets (m, head space at rest) of the MediaPipe landmarks from the model's; zeros where none were solved."""
+    landmark_error_px: Float[Tensor, "frames"]
+    """Mean distance of projected to detected landmarks in source pixels; 0 where not valid."""
+    interocular_px: Float[Tensor, "frames"]
+    """Distance of the detected outer eye corners, largest over the clip's neighbouring views; 0 where not valid."""
+    psnr_db: Float[Tensor, "frames"]
+    """Peak signal-to-noise ratio inside the face at tracking resolution; 0 where not measured."""
+    silhouette_iou: Float[Tensor, "frames"]
+    """Intersection over union of the rendered head and the person's matte above the neck; 0 where not measured."""
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.time_s)
+
+    def pose(self, frames: int | slice | Tensor = slice(None)) -> HeadPose:
+        """Pose of one frame or of several."""
+        return HeadPose(self.expression[frames], self.joint_rotations[frames], self.world_from_head[frames])
+
+    def head(self, model: HeadModel) -> ShapedHead:
+        """The tracked person's head."""
+        return model.shaped(self.identity)
+
+    def landmarks(self, model: HeadModel, frames: int | slice | Tensor = slice(None)) -> Float[Tensor, "*batch landmarks 3"]:
+        """The 478 landmarks in world space, this person's offsets included."""
+        pose = self.pose(frames)
+        landmarks: LandmarkSet = model.landmarks["mediapipe_478"]
+        vertices = self.head(model).posed(pose).vertices
+        points = landmarks.points(vertices, model.faces)
+        return points + self.landmark_offsets @ pose.world_from_head.rotation.transpose(-1, -2)
+
+    def save(self, path: Path) -> None:
+        """Writes one npz that NumPy alone can read."""
+        write_arrays(
+            path,
+            {
+                "model": np.array(self.model_name),
+                "identity": self.identity.numpy(),
+                "expression": self.expression.numpy(),
+                "expression_names": np.array(self.expression_names),
+                "joint_rotations": self.joint_rotations.numpy(),
+                "joint_names": np.array(self.joint_names),
+                "world_from_head_wxyz": quaternion_from_matrix(self.world_from_head.rotation).numpy(),
+                "world_from_head_m": self.world_from_head.translation.numpy(),
+                "focal_px": self.camera.focal_px.numpy(),
+                "focal_sigma_px": np.array(self.focal_sigma_px, np.float32),
+                "center_px": self.camera.center_px.numpy(),
+                "image_size": np.array(self.camera.size),
+                "camera_from_world": self.camera.camera_from_world.matrix().numpy(),
+                "time_s": self.time_s.numpy(),
+                "valid": self.valid.numpy(),
+                "light": self.light.numpy(),
+                "landmark_offsets": self.landmark_offsets.numpy(),
+                "landmark_error_px": self.landmark_error_px.numpy(),
+                "interocular_px": self.interocular_px.numpy(),
+                "psnr_db": self.psnr_db.numpy(),
+                "silhouette_iou": self.silhouette_iou.numpy(),
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Track":
+        """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
+        arrays = read_arrays(path, _SCHEMA)
+
+        def floats(name: str) -> Tensor:
+            return torch.from_numpy(arrays[name].astype(np.float32))
+
+        height, width = (int(n) for n in arrays["image_size"])
+        return cls(
+            model_name=str(arrays["model"]),
+            identity=floats("identity"),
+            expression=floats("expression"),
+            expression_names=tuple(str(n) for n in arrays["expression_names"]),
+            joint_rotations=floats("joint_rotations"),
+            joint_names=tuple(str(n) for n in arrays["joint_names"]),
+            world_from_head=Transform(matrix_from_quaternion(floats("world_from_head_wxyz")), floats("world_from_head_m")),
+            camera=Camera(floats("focal_px"), floats("center_px"), (height, width), Transform.from_matrix(floats("camera_from_world"))),
+            focal_sigma_px=float(arrays["focal_sigma_px"]),
+            time_s=floats("time_s"),
+            valid=torch.from_numpy(arrays["valid"].astype(bool)),
+            light=floats("light"),
+            landmark_offsets=floats("landmark_offsets"),
+            landmark_error_px=floats("landmark_error_px"),
+            interocular_px=floats("interocular_px"),
+            psnr_db=floats("psnr_db"),
+            silhouette_iou=floats("silhouette_iou"),
+        )
