@@ -73,11 +73,12 @@ def read_arrays(path: Path, schema: Mapping[str, Sequence[Axis]] | None = None, 
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
         raise FormatError(f"{path} cannot be read as arrays ({error}); it was cut short or is another kind of file.") from error
     if schema is not None:
-        _check(arrays, schema, optional, path)
+        check_arrays(arrays, schema, optional, path)
     return arrays
 
 
-def _check(arrays: dict[str, np.ndarray], schema: Mapping[str, Sequence[Axis]], optional: Sequence[str], path: Path) -> None:
+def check_arrays(arrays: Mapping[str, np.ndarray], schema: Mapping[str, Sequence[Axis]], optional: Sequence[str], path: Path) -> None:
+    """Raises `FormatError` unless the arrays have the names, axes and finite values of the schema; for `read_arrays` and foreign formats."""
     missing = sorted(set(schema) - set(arrays) - set(optional))
     if missing:
         raise FormatError(f"expected the arrays {missing}, found {sorted(arrays)}, in {path}")
