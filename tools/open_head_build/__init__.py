@@ -1,0 +1,1 @@
+"""How the shipped open head is made from MakeHuman data; nothing here is part of the installed package."""

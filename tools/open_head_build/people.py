@@ -1,0 +1,83 @@
+"""People sampled from the shape controls of the base mesh: who they are, and their heads aligned with one another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from open_head_build.source import Source
+
+
+@dataclass(frozen=True)
+class People:
+    """Heads of sampled people, moved rigidly (not scaled) onto their mean."""
+
+    vertices: Float[np.ndarray, "people vertices 3"]
+    bones: Float[np.ndarray, "people bones 3"]
+
+
+def sample_phenotypes(source: Source, count: int, rng: np.random.Generator) -> Float[np.ndarray, "people labels"]:
+    """Mostly adults: every mixture of ancestries, both genders and what lies between, all builds, from young to old."""
+    values = {
+        "gender": rng.beta(0.5, 0.5, count),
+        "age": np.clip(rng.normal(0.74, 0.13, count), 0.5, 1.0),
+        "muscle": rng.beta(2.5, 2.5, count),
+        "weight": rng.beta(2.5, 2.5, count),
+        "height": rng.beta(5.0, 5.0, count),
+        "proportions": rng.beta(2.0, 2.0, count),
+        "cupsize": np.full(count, 0.5),
+        "firmness": np.full(count, 0.5),
+    }
+    ancestry = rng.dirichlet([0.5, 0.5, 0.5], count)
+    values |= {"african": ancestry[:, 0], "asian": ancestry[:, 1], "caucasian": ancestry[:, 2]}
+    return np.stack([values[label] for label in source.anny.phenotype_labels], axis=1)
+
+
+def sample_local_changes(source: Source, count: int, rng: np.random.Generator, spread: float, asymmetry: float) -> Float[np.ndarray, "people local"]:
+    """Values in −1…1 of the local controls; controls that move no vertex of the head stay at zero.
+
+    Left and right twins share a value of standard deviation `spread` and differ by one of standard deviation `asymmetry`.
+    """
+    labels = source.anny.local_change_labels
+    rows = source.blendshapes[-2 * len(labels) :]
+    moves = np.abs(rows).max(axis=(1, 2)).reshape(-1, 2).max(1) > 1e-4
+    shared: dict[str, np.ndarray] = {}
+    values = np.zeros((count, len(labels)))
+    for idx, label in enumerate(labels):
+        if not moves[idx] or label.startswith(("measure-", "neck-trans-out", "torso", "breast")):
+            continue
+        if label[:2] in ("l-", "r-"):
+            if label[2:] not in shared:
+                shared[label[2:]] = spread * rng.standard_normal(count)
+            values[:, idx] = shared[label[2:]] + asymmetry * rng.standard_normal(count)
+        else:
+            sideways = "trans-out" in label
+            values[:, idx] = (asymmetry if sideways else spread) * rng.standard_normal(count)
+    return np.clip(values, -1, 1)
+
+
+def sample_people(
+    source: Source, count: int, rng: np.random.Generator, spread: float, asymmetry: float, weights: Float[np.ndarray, "vertices"]
+) -> People:
+    """Heads of `count` people, aligned rigidly with their mean by the vertices that have weight."""
+    coefficients = source.coefficients(sample_phenotypes(source, count, rng), sample_local_changes(source, count, rng, spread, asymmetry))
+    flat = source.blendshapes.reshape(len(source.blendshapes), -1)
+    vertices = (source.template.ravel() + coefficients @ flat).reshape(count, -1, 3)
+    bones = source.bone_heads + np.einsum("pk,kbd->pbd", coefficients, source.bone_heads_blendshapes)
+    return _aligned(vertices, bones, weights / weights.sum())
+
+
+def _aligned(vertices: np.ndarray, bones: np.ndarray, weights: np.ndarray) -> People:
+    """Generalised Procrustes analysis without scale (Gower 1975)."""
+    mean = vertices[0]
+    for _ in range(4):
+        target_centre = weights @ mean
+        for idx in range(len(vertices)):
+            centre = weights @ vertices[idx]
+            covariance = ((mean - target_centre) * weights[:, None]).T @ (vertices[idx] - centre)
+            u, _, vt = np.linalg.svd(covariance)
+            rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+            vertices[idx] = (vertices[idx] - centre) @ rotation.T + target_centre
+            bones[idx] = (bones[idx] - centre) @ rotation.T + target_centre
+        mean = vertices.mean(0)
+    return People(vertices, bones)
