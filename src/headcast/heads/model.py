@@ -19,6 +19,8 @@ class LandmarkSet:
 
     faces: Int[Tensor, "landmarks"]
     barycentric: Float[Tensor, "landmarks 3"]
+    sigma: Float[Tensor, "landmarks"] | None = None
+    """How far each point may be from what its detector means, as a standard deviation (m); None where nobody measured it."""
 
     def points(self, vertices: Float[Tensor, "*batch vertices 3"], faces: Int[Tensor, "faces 3"]) -> Float[Tensor, "*batch landmarks 3"]:
         """Where the landmarks are on a mesh with these vertices."""
@@ -114,7 +116,7 @@ class HeadModel:
             if isinstance(value, Tensor):
                 return value.to(device=device, dtype=dtype if value.is_floating_point() else None)
             if isinstance(value, LandmarkSet):
-                return LandmarkSet(moved(value.faces), moved(value.barycentric))
+                return LandmarkSet(moved(value.faces), moved(value.barycentric), moved(value.sigma))
             if isinstance(value, Mapping) and value and not isinstance(next(iter(value.values())), str):
                 return {name: moved(item) for name, item in value.items()}
             return value

@@ -1,0 +1,53 @@
+"""Least squares whose unknowns are a few shared ones and many blocks that only meet through them (Schur complement, as in bundle adjustment)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """The solution of an arrow-shaped system."""
+
+    shared: Float[np.ndarray, "shared"]
+    blocks: tuple[Float[np.ndarray, "own"], ...]
+    shared_covariance: Float[np.ndarray, "shared shared"]
+    """Inverse of the reduced matrix: marginal covariance of the shared unknowns."""
+
+
+def solve_arrow(
+    blocks: Sequence[tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n"]]],
+    own_count: int,
+    shared_matrix: Float[np.ndarray, "shared shared"],
+    shared_right: Float[np.ndarray, "shared"],
+    held: Sequence[np.ndarray] | None = None,
+) -> Arrow:
+    """Solves for all unknowns at once.
+
+    Args:
+        blocks: Per block its matrix and right-hand side over its own unknowns followed by the shared ones.
+        own_count: How many unknowns each block owns.
+        shared_matrix, shared_right: What is known of the shared unknowns besides (their prior).
+        held: Per block a mask of own unknowns that must not move (those at a bound).
+    """
+    reduced, right = shared_matrix.copy(), shared_right.copy()
+    kept = []
+    for idx, (matrix, vector) in enumerate(blocks):
+        free = np.arange(own_count) if held is None else np.flatnonzero(~held[idx])
+        own = scipy.linalg.cho_factor(matrix[np.ix_(free, free)])
+        cross = matrix[free, own_count:]
+        half = scipy.linalg.cho_solve(own, np.column_stack([cross, vector[free]]))
+        reduced += matrix[own_count:, own_count:] - cross.T @ half[:, :-1]
+        right += vector[own_count:] - cross.T @ half[:, -1]
+        kept.append((free, half))
+    factor = scipy.linalg.cho_factor(0.5 * (reduced + reduced.T))
+    shared = scipy.linalg.cho_solve(factor, right)
+    solved = []
+    for free, half in kept:
+        own = np.zeros(own_count)
+        own[free] = half[:, -1] - half[:, :-1] @ shared
+        solved.append(own)
+    return Arrow(shared, tuple(solved), scipy.linalg.cho_solve(factor, np.eye(len(right))))
