@@ -1,7 +1,10 @@
 """What a loop says while it works: one value per unit of progress, for whoever listens."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,14 @@ class Step:
     """The frame that was worked on, where it was one."""
     message: str = ""
     """A sentence for a person, shown once; empty for most steps."""
+
+
+def follow(steps: Generator[Step, None, Result], *readers: Callable[[Step], None]) -> Result:
+    """Runs a loop to its end, shows every step to every reader, and returns the loop's result."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        for reader in readers:
+            reader(step)
