@@ -1,11 +1,14 @@
 """Folders of named arrays on disk: atomic writes, checked reads, every file name in one class."""
 
+from headcast.store.about import About, InputFile
 from headcast.store.files import Axis, check_arrays, read_arrays, read_json, replace_file, sha256_of, write_arrays, write_json, write_text
 from headcast.store.paths import CapturePaths, RunPaths
 
 __all__ = [
+    "About",
     "Axis",
     "CapturePaths",
+    "InputFile",
     "RunPaths",
     "check_arrays",
     "read_arrays",
