@@ -1,1 +1,5 @@
-"""Being written."""
+"""The command line: one file per verb."""
+
+from headcast.cli.main import main
+
+__all__ = ["main"]
