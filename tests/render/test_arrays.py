@@ -45,7 +45,7 @@ def test_every_pixel_of_a_closed_sheet_is_covered_once_by_the_face_that_holds_it
 def test_weights_are_perspective_correct():
     rng = np.random.default_rng(1)
     positions, faces = shuffled_grid(rng, 5, 5, 32)
-    face, weights, depth = rasterize_arrays(positions, faces, 32, 32)
+    face, weights, _ = rasterize_arrays(positions, faces, 32, 32)
     x, y, z = positions.T.astype(np.float64)
     in_camera = np.stack([x * z, y * z, z], -1)
     points = (weights[..., None] * in_camera[faces[face]]).sum(-2)

@@ -65,26 +65,26 @@ def resolve_row(positions, faces, view, row, owner, weights, depth):
         depth[view, row, column] = distance
 
 
-def sorted_into_bands(rows, face_count, views, bands):
-    """Faces of each (view, band) in their order: entries starts[task] to starts[task + 1] of members, task = view · bands + band."""
-    starts = np.zeros(views * bands + 1, np.int64)
-    for entry in range(views * face_count):
-        if rows[entry, 0] < rows[entry, 1]:
-            base = entry // face_count * bands
-            for band in range(rows[entry, 0] // 16, (rows[entry, 1] - 1) // 16 + 1):
-                starts[base + band + 1] += 1
-    for task in range(views * bands):
-        starts[task + 1] += starts[task]
-    members = np.empty(starts[-1], np.int32)
-    ends = starts[:-1].copy()
-    for entry in range(views * face_count):
-        if rows[entry, 0] < rows[entry, 1]:
-            base = entry // face_count * bands
-            for band in range(rows[entry, 0] // 16, (rows[entry, 1] - 1) // 16 + 1):
-                members[ends[base + band]] = entry % face_count
-                ends[base + band] += 1
+def sorted_into_bands(rows, starts, face_count, views, bands):
+    """Faces of each (view, band) in their order: starts[task] to starts[task + 1] of the result, where task = view · bands + band.
 
-    return starts, members
+    While faces are entered, starts[task + 1] is the next free place of a task; it ends where the next task starts.
+    """
+    for entry in range(views * face_count):
+        if rows[entry, 0] < rows[entry, 1]:
+            base = entry // face_count * bands
+            for band in range(rows[entry, 0] // BAND_ROWS, (rows[entry, 1] - 1) // BAND_ROWS + 1):
+                starts[base + band + 2] += 1
+    for task in range(views * bands):
+        starts[task + 2] += starts[task + 1]
+    members = np.empty(starts[views * bands + 1], np.int32)
+    for entry in range(views * face_count):
+        if rows[entry, 0] < rows[entry, 1]:
+            base = entry // face_count * bands
+            for band in range(rows[entry, 0] // BAND_ROWS, (rows[entry, 1] - 1) // BAND_ROWS + 1):
+                members[starts[base + band + 1]] = entry % face_count
+                starts[base + band + 1] += 1
+    return members
 
 
 def fill_band(positions, faces, members, start, end, view, first_row, last_row, owner, weights, depth):
@@ -101,23 +101,25 @@ def fill_band(positions, faces, members, start, end, view, first_row, last_row, 
 
 
 @cpu_driver
-def rasterize_views(positions, faces, near, cull, threads, owner, weights, depth):
-    """Fills owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w) from positions (views, vertices, 3)."""
+def rasterize_views(positions, faces, near, cull, threads, rows, starts, owner, weights, depth):
+    """Fills owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w) from positions (views, vertices, 3).
+
+    Scratch: rows (views · faces, 2), and starts (views · bands + 2) filled with zeros. Threads take bands in turn, like dealt cards,
+    so that each gets its share of the rows that show something.
+    """
     views, height, width = owner.shape
     face_count = faces.shape[0]
-    bands = (height + 15) // 16
-    rows = np.empty((views * face_count, 2), np.int32)
+    bands = (height + BAND_ROWS - 1) // BAND_ROWS
     for entry in prange(views * face_count):
         view, face_idx = entry // face_count, entry % face_count
         first, last = rows_covered(positions, view, faces[face_idx, 0], faces[face_idx, 1], faces[face_idx, 2], height, width, near, cull)
         rows[entry, 0] = first
         rows[entry, 1] = last
-
-    starts, members = sorted_into_bands(rows, face_count, views, bands)
+    members = sorted_into_bands(rows, starts, face_count, views, bands)
     per_thread = (views * bands + threads - 1) // threads
     for turn in prange(threads * per_thread):
         task = turn % per_thread * threads + turn // per_thread
         if task < views * bands:
             view, band = task // bands, task % bands
-            first_row, last_row = band * 16, min(band * 16 + 16, height)
+            first_row, last_row = band * BAND_ROWS, min((band + 1) * BAND_ROWS, height)
             fill_band(positions, faces, members, starts[task], starts[task + 1], view, first_row, last_row, owner, weights, depth)

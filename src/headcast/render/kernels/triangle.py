@@ -12,7 +12,7 @@ import numpy as np
 
 def first_centre(coordinate):
     """Index of the first pixel whose centre lies at or after a coordinate (px)."""
-    return int(math.ceil(coordinate - 0.5))
+    return math.ceil(coordinate - 0.5)
 
 
 def twice_area(ax, ay, bx, by, cx, cy):
@@ -57,7 +57,7 @@ def span(ax, ay, bx, by, cy, long_slope, upper_slope, lower_slope, row, width):
     long_x = ax + (centre - ay) * long_slope
     short_x = ax + (centre - ay) * upper_slope if centre < by else bx + (centre - by) * lower_slope
     left = min(max(min(long_x, short_x), 0.0), np.float64(width))
-    right = min(max(max(long_x, short_x), 0.0), np.float64(width))
+    right = min(max(long_x, short_x, 0.0), np.float64(width))
     return first_centre(left), first_centre(right)
 
 
