@@ -1,6 +1,22 @@
 """Head models as data, and readers for the files that hold them."""
 
+from headcast.heads.flame import FlameRoot, load_flame_root
+from headcast.heads.library import available_heads, find_head, load_head, model_folders
 from headcast.heads.model import HeadModel, HeadPose, LandmarkSet, ShapedHead, joint_transforms, skin
 from headcast.heads.open_head import open_head
 
-__all__ = ["HeadModel", "HeadPose", "LandmarkSet", "ShapedHead", "joint_transforms", "open_head", "skin"]
+__all__ = [
+    "FlameRoot",
+    "HeadModel",
+    "HeadPose",
+    "LandmarkSet",
+    "ShapedHead",
+    "available_heads",
+    "find_head",
+    "joint_transforms",
+    "load_flame_root",
+    "load_head",
+    "model_folders",
+    "open_head",
+    "skin",
+]
