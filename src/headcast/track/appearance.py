@@ -1,0 +1,221 @@
+"""Light and albedo of a person in closed form: what keyframes show of each texel, robustly averaged; unseen texels filled from the other side and around."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numba import njit, prange
+
+from headcast.render import rasterize_arrays
+from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
+from headcast.track.light import AMBIENT, gamma_shading, sh_basis
+from headcast.track.observation import Observation, Picture
+from headcast.track.person import Person
+from headcast.track.photometric import GAMMA, _sample
+from headcast.track.points import FrameState
+from headcast.track.surface import Surface
+
+
+@dataclass(frozen=True)
+class Texels:
+    """The texels that a surface covers in its atlas."""
+
+    side_px: int
+    row: Int[np.ndarray, "texels"]
+    column: Int[np.ndarray, "texels"]
+    face: Int[np.ndarray, "texels"]
+    """Of the surface."""
+    corners: Float[np.ndarray, "texels 3"]
+    """Barycentric weights."""
+    counted: Bool[np.ndarray, "texels"]
+    """Whether the colour term uses the face."""
+
+    @classmethod
+    def of(cls, surface: Surface, side_px: int) -> "Texels":
+        count = len(surface.faces)
+        flat = surface.uv.reshape(-1, 2)
+        positions = np.stack([flat[:, 0] * side_px, (1 - flat[:, 1]) * side_px, np.ones(len(flat))], 1).astype(np.float32)
+        face, barycentric, _ = rasterize_arrays(positions, np.arange(3 * count, dtype=np.int32).reshape(-1, 3), side_px, side_px, cull=False)
+        row, column = np.nonzero(face >= 0)
+        first_two = barycentric[row, column][:, :2]
+        corners = np.concatenate([first_two, 1 - first_two.sum(1, keepdims=True)], 1)
+        owner = face[row, column]
+        return cls(side_px, row, column, owner, corners.astype(np.float32), surface.face_weight[owner] > 0)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _look_up(
+    texel_face, texel_corners, faces, camera_points, normals, shading, focal, center, depth_buffer, image, matte, out_color, out_shade, out_weight
+):
+    height, width = depth_buffer.shape
+    for t in prange(len(texel_face)):
+        out_weight[t] = 0
+        f = texel_face[t]
+        point = np.zeros(3, np.float32)
+        normal = np.zeros(3, np.float32)
+        for k in range(3):
+            v = faces[f, k]
+            for a in range(3):
+                point[a] += texel_corners[t, k] * camera_points[v, a]
+                normal[a] += texel_corners[t, k] * normals[v, a]
+        for a in range(3):
+            out_shade[t, a] = 0
+            for k in range(3):
+                out_shade[t, a] += texel_corners[t, k] * shading[faces[f, k], a]
+        length = np.sqrt(point[0] ** 2 + point[1] ** 2 + point[2] ** 2)
+        facing = -(point[0] * normal[0] + point[1] * normal[1] + point[2] * normal[2]) / max(length, np.float32(1e-6))
+        if facing < 0.15 or point[2] <= 0:
+            continue
+        x = focal[0] * point[0] / point[2] + center[0]
+        y = focal[1] * point[1] / point[2] + center[1]
+        column, row = int(np.floor(x)), int(np.floor(y))
+        if x < 1 or y < 1 or x >= width - 1 or y >= height - 1:
+            continue
+        # A texel is seen where nothing in the depth buffer lies clearly in front of it.
+        if depth_buffer[row, column] > 0 and depth_buffer[row, column] < point[2] - 0.004:
+            continue
+        if matte[row, column] < 0.9:
+            continue
+        _sample(image, x, y, out_color[t])
+        out_weight[t] = facing * facing
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What keyframes show of the texels, gamma space."""
+
+    color: Float[np.ndarray, "keyframes texels 3"]
+    shade: Float[np.ndarray, "keyframes texels 3"]
+    weight: Float[np.ndarray, "keyframes texels"]
+    normals: Float[np.ndarray, "keyframes vertices 3"]
+    """World space."""
+
+
+def look(person: Person, texels: Texels, observations: list[Observation], states: list[FrameState]) -> Looks:
+    """Samples every keyframe at every texel that it shows."""
+    surface = person.tracked.surface
+    count = len(texels.face)
+    color = np.zeros((len(states), count, 3), np.float32)
+    shade = np.zeros((len(states), count, 3), np.float32)
+    weight = np.zeros((len(states), count), np.float32)
+    normals = np.zeros((len(states), len(surface.vertex_idx), 3), np.float32)
+    for k, (observation, state) in enumerate(zip(observations, states, strict=True)):
+        picture: Picture = observation.levels[0]
+        view: View = view_of(person, state, picture.window)
+        focal = picture.window.focal(person.focal_px).astype(np.float32)
+        center = picture.window.center(person.center_px).astype(np.float32)
+        depth = np.where(view.face >= 0, view.depth, 0).astype(np.float32)
+        _look_up(
+            texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
+            picture.image, picture.matte, color[k], shade[k], weight[k],
+        )  # fmt: skip
+        normals[k] = view.normals @ WORLD_FROM_CAMERA.T.astype(np.float32)
+    return Looks(color, shade, weight, normals)
+
+
+def solve_albedo(
+    looks: Looks, sigma: float, rounds: int = 3
+) -> tuple[Float[np.ndarray, "texels 3"], Float[np.ndarray, "texels"], Float[np.ndarray, "texels"]]:
+    """Robust weighted mean of colour over shading, its spread (gamma space) and the summed weight, per texel."""
+    weight = looks.weight.copy()
+    spread = np.full(weight.shape[1], sigma, np.float32)
+    for _ in range(rounds):
+        top = np.einsum("ktc,kt->tc", looks.color * looks.shade, weight)
+        bottom = np.einsum("ktc,kt->tc", looks.shade * looks.shade, weight)
+        albedo = top / np.maximum(bottom, 1e-6)
+        error = ((looks.color - albedo * looks.shade) ** 2).mean(-1)
+        spread = np.sqrt((error * weight).sum(0) / np.maximum(weight.sum(0), 1e-6))
+        weight = looks.weight / (1 + error / (2 * sigma) ** 2) ** 2
+    return albedo.astype(np.float32), spread.astype(np.float32), looks.weight.sum(0)
+
+
+def solve_light(
+    person: Person, texels: Texels, looks: Looks, albedo: Float[np.ndarray, "texels 3"], skin: Bool[np.ndarray, "texels"], ridge: float = 0.03
+) -> Float[np.ndarray, "9 3"]:
+    """Light that best explains the keyframes given the albedo (gamma space), with higher orders held back by a ridge (share of the evidence).
+
+    Linear least squares per channel in linear colour, reweighted for specular spots and shadows.
+    """
+    surface = person.tracked.surface
+    chosen = np.flatnonzero(skin)
+    chosen = chosen[:: max(1, len(chosen) // 4000)]
+    corners = surface.faces[texels.face[chosen]]
+    light = AMBIENT.astype(np.float64).copy()
+    normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    basis = sh_basis(normals).reshape(-1, 9)
+    weight = looks.weight[:, chosen].reshape(-1)
+    penalty = ridge * np.diag([0, 1, 1, 1, 4, 4, 4, 4, 4])
+    for channel in range(3):
+        target = (looks.color[:, chosen, channel] ** GAMMA).reshape(-1)
+        own = np.broadcast_to(albedo[chosen, channel] ** GAMMA, (len(looks.weight), len(chosen))).reshape(-1)
+        rows = basis * own[:, None]
+        scale = max(float(np.median(target[weight > 0])), 1e-3) if (weight > 0).any() else 1.0
+        robust = np.ones_like(weight)
+        for _ in range(4):
+            total = weight * robust
+            gram = rows.T @ (rows * total[:, None])
+            gram += penalty * gram[0, 0] + 1e-9 * np.eye(9)
+            light[:, channel] = np.linalg.solve(gram, rows.T @ (target * total))
+            error = (rows @ light[:, channel] - target) / scale
+            robust = 1 / (1 + (error / 0.2) ** 2) ** 2
+    return light.astype(np.float32)
+
+
+def paint(
+    person: Person, texels: Texels, observations: list[Observation], states: list[FrameState], sigma: float, skin: Bool[np.ndarray, "texels"]
+) -> Person:
+    """The person with light and texture solved from keyframes.
+
+    Light first against one skin colour (all that can be told from a head that hardly turns), then texture and light in turn.
+    """
+    looks = look(person, texels, observations, states)
+    flat = person.texture is None
+    seen = looks.weight.sum(0) > 0
+    if flat:
+        mean = np.median((looks.color / np.maximum(looks.shade, 1e-3))[looks.weight > 0.3], axis=0)
+        albedo = np.broadcast_to(mean, (len(texels.face), 3)).astype(np.float32)
+    else:
+        albedo = person.texture[texels.row, texels.column, :3]
+    light = solve_light(person, texels, looks, albedo, skin & seen)
+    # Brightness is shared between light and albedo: the light's mean over the face is one.
+    light = light / np.maximum(light[:1], 0.05)
+    person = person.changed(light=light)
+    shade = np.stack([gamma_shading(n.astype(np.float32), np.eye(3), light) for n in looks.normals])
+    corners = person.tracked.surface.faces[texels.face]
+    shaded = np.einsum("ktic,ti->ktc", shade[:, corners], texels.corners).astype(np.float32)
+    albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
+    return person.changed(texture=fill_texture(texels, albedo, spread, weight, sigma))
+
+
+def fill_texture(
+    texels: Texels, albedo: Float[np.ndarray, "texels 3"], spread: Float[np.ndarray, "texels"], weight: Float[np.ndarray, "texels"], sigma: float
+) -> Float[np.ndarray, "side side 4"]:
+    """The atlas: seen texels as they are, the rest spread from their surroundings; the last channel says how sure each texel is."""
+    side = texels.side_px
+    known = np.zeros((side, side), np.float32)
+    color = np.zeros((side, side, 3), np.float32)
+    sure = np.zeros((side, side), np.float32)
+    good = weight > 0.05
+    row, column = texels.row[good], texels.column[good]
+    known[row, column] = 1
+    color[row, column] = albedo[good]
+    certainty = np.clip(weight[good] / 1.0, 0, 1) / (1 + (spread[good] / sigma) ** 2)
+    sure[row, column] = certainty
+    filled = _pull_push(color, known)
+    return np.ascontiguousarray(np.concatenate([filled, sure[..., None]], -1), np.float32)
+
+
+def _pull_push(color: Float[np.ndarray, "height width 3"], known: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width 3"]:
+    """Unknown texels from ever coarser means of the known ones (Grossman & Dally 1998)."""
+    if min(known.shape) <= 2:
+        total = max(float(known.sum()), 1e-6)
+        mean = (color * known[..., None]).sum((0, 1)) / total
+        return np.where(known[..., None] > 0, color, mean).astype(np.float32)
+    size = ((known.shape[1] + 1) // 2, (known.shape[0] + 1) // 2)
+    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+    summed = cv2.resize(color * known[..., None], size, interpolation=cv2.INTER_AREA)
+    coarse = _pull_push(summed / np.maximum(weight, 1e-6)[..., None], (weight > 0).astype(np.float32))
+    back = cv2.resize(coarse, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(known[..., None] > 0, color, back).astype(np.float32)

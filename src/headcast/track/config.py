@@ -1,0 +1,85 @@
+"""Settings of the tracker, each with what it does and in what unit."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from headcast.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Sigmas:
+    """Standard deviations: how far each quantity is expected to stray. Smaller means trusted more."""
+
+    landmark: float = 0.016
+    """Detected landmarks, as a fraction of the distance between the outer eye corners."""
+    pair: float = 0.012
+    """Opening of lips and eyelids between detected landmarks, same unit."""
+    color: float = 0.035
+    """Picture against model, gamma space 0–1."""
+    expression: float = 0.6
+    """Expression coefficients of models without bounds are taken as unit variance times this; ARKit ones as a width around zero."""
+    activation: float = 0.35
+    """Mean activation of an expression that cannot be negative: smaller makes fewer expressions active."""
+    neck_deg: float = 6.0
+    """Neck against torso."""
+    jaw_deg: float = 8.0
+    """Jaw of models whose expressions do not turn it."""
+    eye_deg: float = 15.0
+    """Eyes of models whose expressions do not turn them."""
+    driven_joint_deg: float = 1.5
+    """Joints that expressions already turn."""
+    log_focal: float = 0.3
+    """Natural logarithm of the focal length around its guess, where nothing better is known."""
+    landmark_offset: float = 0.0015
+    """Offset of a person's landmarks from the model's, metres."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How fast things are expected to change, per square root of a second: the temporal terms."""
+
+    rotation_deg: float = 40.0
+    translation: float = 0.08
+    """Metres."""
+    neck_deg: float = 20.0
+    jaw_deg: float = 60.0
+    eye_deg: float = 400.0
+    expression: float = 2.5
+    """Coefficients; eyelids move fastest and set the pace."""
+
+
+@dataclass(frozen=True)
+class TrackConfig:
+    """How to track a clip."""
+
+    mode: Literal["fast", "full"] = "full"
+    """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
+    focal_px: float | None = None
+    """Focal length in pixels of the source where it is known; solved otherwise."""
+    given: Path | None = None
+    """An npz with values to keep as they are: any of identity, light (9, 3), focal_px, center_px."""
+    side_px: int = 256
+    """Longest side of the working picture of the head."""
+    texture_px: int = 512
+    """Side of the albedo texture."""
+    keyframes: int = 20
+    """How many frames the person is solved from; fewer where the clip shows little."""
+    rounds: int = 3
+    """How often texture and light are painted anew while the person is solved."""
+    photometric: bool = True
+    """Compare colours; without it only landmarks are used."""
+    temporal: bool = True
+    """Use the temporal terms of `motion`."""
+    color_information: float = 0.08
+    """Share of a pixel's colour evidence that counts: neighbouring pixels err alike."""
+    sigmas: Sigmas = field(default_factory=Sigmas)
+    motion: Motion = field(default_factory=Motion)
+
+    def __post_init__(self) -> None:
+        if self.side_px < 64 or self.side_px % 4:
+            raise ConfigError(f"side_px must be a multiple of 4 and at least 64, found {self.side_px}")
+        if self.focal_px is not None and not self.focal_px > 0:
+            raise ConfigError(f"focal_px must be positive, found {self.focal_px}")
+        if self.keyframes < 1:
+            raise ConfigError(f"keyframes must be at least 1, found {self.keyframes}")

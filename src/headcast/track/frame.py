@@ -1,0 +1,217 @@
+"""One frame's pose and expression by Gauss–Newton on colours and landmarks, and the normal equations that joint solves build on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from headcast.render import rasterize_arrays
+from headcast.solve import solve_box
+from headcast.track.config import TrackConfig
+from headcast.track.light import gamma_shading
+from headcast.track.observation import Observation, Picture, Window
+from headcast.track.person import FACE_OVAL, Person, interocular, pair_indices
+from headcast.track.photometric import PhotometricSums, compare_colours, normal_equations
+from headcast.track.points import FrameState, Motion, move_points
+from headcast.track.surface import surface_normals
+
+# The default camera: at the world's origin, looking along −Z, +Y up.
+WORLD_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A quadratic model of a frame's cost: `x·matrix·x/2 − right·x` for a step x of the unknowns (shared ones, where asked for, come last)."""
+
+    matrix: Float[np.ndarray, "n n"]
+    right: Float[np.ndarray, "n"]
+
+    def __add__(self, other: "Equations") -> "Equations":
+        return Equations(self.matrix + other.matrix, self.right + other.right)
+
+
+@dataclass(frozen=True)
+class View:
+    """A rendered frame: what is visible where, before colours are compared."""
+
+    motion: Motion
+    face: np.ndarray
+    barycentric: np.ndarray
+    depth: np.ndarray
+    shading: Float[np.ndarray, "vertices 3"]
+    normals: Float[np.ndarray, "vertices 3"]
+
+
+def view_of(person: Person, state: FrameState, window: Window, light: Float[np.ndarray, "9 3"] | None = None) -> View:
+    """Moves, shades and rasterises the surface in a window."""
+    surface = person.tracked.surface
+    motion = move_points(
+        surface.basis, person.rest, person.skeleton, person.tracked.unknowns, state, window.focal(person.focal_px), window.center(person.center_px)
+    )
+    positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
+    face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
+    normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
+    shading = gamma_shading(normals, WORLD_FROM_CAMERA, person.light if light is None else light)
+    return View(motion, face, barycentric, depth, shading, normals)
+
+
+def colour_sums(person: Person, view: View, picture: Picture, config: TrackConfig, robust: float = 0.15) -> PhotometricSums:
+    """Compares a rendered frame with the picture."""
+    assert person.texture is not None
+    return compare_colours(
+        person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte, view.motion.pixels,
+        view.shading, person.texture, config.sigmas.color, robust,
+    )  # fmt: skip
+
+
+def landmark_weights(person: Person, observation: Observation, config: TrackConfig, px_per_metre: float) -> Float[np.ndarray, "landmarks"]:
+    """Information of each landmark, 1/px² of the source: detector noise, definition and confidence."""
+    sigma = config.sigmas.landmark * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    definition = np.minimum(person.tracked.landmark_sigma, 0.01) * px_per_metre
+    weight = observation.confidence / (sigma**2 + definition**2)
+    weight[FACE_OVAL] *= 0.25
+    return weight
+
+
+def landmark_equations(
+    person: Person, state: FrameState, observation: Observation, config: TrackConfig, shared: bool, scale: float = 1.0
+) -> tuple[Equations, Float[np.ndarray, "landmarks 2"]]:
+    """Equations of the landmark term and its residuals (detected less projected, source px).
+
+    With `shared` the unknowns go on with identity coefficients and the logarithm of the focal length.
+    """
+    motion = move_points(
+        person.tracked.landmarks, person.landmark_rest, person.skeleton, person.tracked.unknowns, state, person.focal_px, person.center_px
+    )
+    jacobian = with_shared(person, motion, person.tracked.landmarks.identity_basis, person.center_px) if shared else motion.jacobian
+    residual = (observation.landmarks - motion.pixels).astype(np.float64)
+    px_per_metre = float(person.focal_px.mean() / state.translation[2])
+    information = landmark_weights(person, observation, config, px_per_metre)
+    weight = scale * information / (1 + 0.25 * information * (residual**2).sum(1)) ** 2
+    rows = [jacobian.reshape(-1, jacobian.shape[2])]
+    residuals = [residual.reshape(-1)]
+    weights = [np.repeat(weight, 2)]
+    # Openings of lips and eyelids are known better than the points themselves: both err alike.
+    upper, lower = pair_indices()
+    rows.append((jacobian[upper] - jacobian[lower]).reshape(-1, jacobian.shape[2]))
+    residuals.append((residual[upper] - residual[lower]).reshape(-1))
+    sigma = config.sigmas.pair * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    weights.append(np.repeat(scale * np.minimum(observation.confidence[upper], observation.confidence[lower]) / sigma**2, 2))
+    stacked, right, weight = np.concatenate(rows).astype(np.float64), np.concatenate(residuals), np.concatenate(weights)
+    weighted = stacked * weight[:, None]
+    return Equations(stacked.T @ weighted, weighted.T @ right), residual
+
+
+def with_shared(
+    person: Person, motion: Motion, identity_basis: Float[np.ndarray, "points 3 identity"], center: Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "points 2 unknowns"]:
+    """The Jacobian with columns for identity and log focal length after those of the frame."""
+    with_identity = motion.rest_jacobian @ identity_basis[:, :, : len(person.identity)]
+    with_focal = (motion.pixels - np.asarray(center, np.float32))[..., None]
+    return np.concatenate([motion.jacobian, with_identity, with_focal], 2)
+
+
+def colour_equations(person: Person, view: View, picture: Picture, sums: PhotometricSums, config: TrackConfig, shared: bool) -> Equations:
+    """Equations of the colour term, weighted by how much of a pixel's evidence counts at this resolution."""
+    jacobian = view.motion.jacobian
+    if shared:
+        center = picture.window.center(person.center_px)
+        jacobian = with_shared(person, view.motion, person.tracked.surface.basis.identity_basis, center)
+    matrix, right = normal_equations(person.tracked.surface, sums, jacobian)
+    return Equations(config.color_information * matrix, config.color_information * right)
+
+
+def prior_equations(person: Person, state: FrameState) -> Equations:
+    """The prior on joints and expression about rest."""
+    prior, unknowns = person.tracked.prior, person.tracked.unknowns
+    position = state_vector(state, unknowns)
+    return Equations(np.diag(prior.precision), -prior.precision * position - prior.slope)
+
+
+def state_vector(state: FrameState, unknowns) -> Float[np.ndarray, "unknowns"]:
+    """Position of the unknowns that have an origin: joint angles and expression; zeros for the head's pose."""
+    vector = np.zeros(unknowns.count)
+    vector[unknowns.angles] = state.joint_rotations[unknowns.joint_idx, unknowns.joint_axis]
+    vector[unknowns.expression] = state.expression
+    return vector
+
+
+def towards(state: FrameState, other: FrameState, unknowns, precision: Float[np.ndarray, "unknowns"]) -> Equations:
+    """A Gaussian pull towards another state."""
+    return Equations(np.diag(precision), precision * difference(state, other, unknowns))
+
+
+def difference(state: FrameState, other: FrameState, unknowns) -> Float[np.ndarray, "unknowns"]:
+    """The step that takes `state` to `other` (rotation to first order)."""
+    step = state_vector(other, unknowns) - state_vector(state, unknowns)
+    turn = other.rotation @ state.rotation.T
+    step[:3] = 0.5 * np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    step[3:6] = other.translation - state.translation
+    return step
+
+
+def step_frame(person: Person, state: FrameState, equations: Equations, damping: float = 1e-3) -> FrameState:
+    """The state after solving the equations within the bounds of the expressions, with the head's turn limited to 12° a step."""
+    prior, unknowns = person.tracked.prior, person.tracked.unknowns
+    position = state_vector(state, unknowns)
+    matrix = equations.matrix + np.diag(damping * np.diag(equations.matrix) + 1e-9)
+    change = solve_box(matrix, equations.right, prior.lower - position, prior.upper - position)
+    turn = np.linalg.norm(change[:3])
+    if turn > 0.2:
+        change[:3] *= 0.2 / turn
+    return state.moved(change, unknowns)
+
+
+@dataclass(frozen=True)
+class FrameFit:
+    """A solved frame."""
+
+    state: FrameState
+    equations: Equations
+    """At the last linearisation, temporal terms left out."""
+    linearised_at: FrameState
+    squared_error: float
+    """Sum over pixels and channels, gamma space."""
+    pixels: float
+    inlier_share: float
+    """Share of the colour evidence that the robust weights kept."""
+
+
+def fit_landmarks(person: Person, observation: Observation, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
+    """Pose and expression from landmarks alone."""
+    for _ in range(steps):
+        equations, _ = landmark_equations(person, state, observation, config, shared=False)
+        state = step_frame(person, state, equations + prior_equations(person, state))
+    return state
+
+
+def fit_frame(
+    person: Person,
+    observation: Observation,
+    state: FrameState,
+    config: TrackConfig,
+    steps: tuple[int, ...],
+    pull: tuple[FrameState, Float[np.ndarray, "unknowns"]] | None = None,
+) -> FrameFit:
+    """Pose and expression of a frame.
+
+    Args:
+        steps: Gauss–Newton steps per level, finest first; the coarsest level is solved first.
+        pull: A state to stay near, and how strongly (precision per unknown).
+    """
+    unknowns = person.tracked.unknowns
+    for level in reversed(range(len(steps))):
+        picture = observation.levels[level]
+        for _ in range(steps[level]):
+            view = view_of(person, state, picture.window)
+            sums = colour_sums(person, view, picture, config)
+            data = colour_equations(person, view, picture, sums, config, shared=False)
+            points, _ = landmark_equations(person, state, observation, config, shared=False)
+            own = data + points + prior_equations(person, state)
+            linearised_at = state
+            total = own if pull is None else own + towards(state, pull[0], unknowns, pull[1])
+            state = step_frame(person, state, total)
+    possible = float(sums.pixels @ person.tracked.surface.face_weight) / (3 * config.sigmas.color**2)
+    return FrameFit(
+        state, own, linearised_at, float(sums.squared_error.sum()), float(sums.pixels.sum()), float(sums.weight.sum()) / max(possible, 1e-9)
+    )

@@ -1,0 +1,121 @@
+"""What does not change from frame to frame: the head model as the tracker needs it, and a person's shape, looks and camera."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from headcast.heads import HeadModel
+from headcast.track.config import Sigmas
+from headcast.track.points import PointBasis, Skeleton, Unknowns
+from headcast.track.surface import Surface
+
+# MediaPipe's numbering: upper and lower point of pairs along the inner lips and along both eyelids.
+CLOSURE_PAIRS = np.array(
+    [(13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318)]
+    + [(159, 145), (158, 153), (160, 144), (157, 154), (161, 163)]
+    + [(386, 374), (385, 380), (387, 373), (384, 381), (388, 390)]
+)
+OUTER_EYE_CORNERS = (33, 263)
+FACE_OVAL = np.array(
+    [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
+    + [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
+)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A Gaussian (and for one-sided expressions exponential) prior on a frame's unknowns, about rest."""
+
+    precision: Float[np.ndarray, "unknowns"]
+    slope: Float[np.ndarray, "unknowns"]
+    """Cost per unit, for expressions that cannot be negative."""
+    lower: Float[np.ndarray, "unknowns"]
+    upper: Float[np.ndarray, "unknowns"]
+
+    @classmethod
+    def of(cls, model: HeadModel, unknowns: Unknowns, sigmas: Sigmas) -> "Prior":
+        precision = np.zeros(unknowns.count)
+        slope = np.zeros(unknowns.count)
+        lower = np.full(unknowns.count, -np.inf)
+        upper = np.full(unknowns.count, np.inf)
+        driven = set(unknowns.driver_joint.tolist())
+        widths = {"neck": sigmas.neck_deg, "jaw": sigmas.jaw_deg}
+        for place, joint in enumerate(unknowns.joint_idx):
+            name = model.joint_names[joint]
+            width = sigmas.driven_joint_deg if joint in driven else widths.get(name, sigmas.eye_deg)
+            precision[6 + place] = 1 / np.radians(width) ** 2
+        lower[unknowns.expression] = model.expression_lower.numpy()
+        upper[unknowns.expression] = model.expression_upper.numpy()
+        precision[unknowns.expression] = 1 / sigmas.expression**2
+        one_sided = np.zeros(unknowns.count, bool)
+        one_sided[unknowns.expression] = model.expression_lower.numpy() == 0
+        slope[one_sided] = 1 / sigmas.activation
+        return cls(precision, slope, lower, upper)
+
+
+@dataclass(frozen=True)
+class TrackedModel:
+    """A head model cut to what tracking touches."""
+
+    model: HeadModel
+    surface: Surface
+    landmarks: PointBasis
+    landmark_sigma: Float[np.ndarray, "landmarks"]
+    """How far the model's landmark definitions are from the detector's, metres."""
+    unknowns: Unknowns
+    prior: Prior
+
+    @classmethod
+    def of(cls, model: HeadModel, sigmas: Sigmas) -> "TrackedModel":
+        unknowns = Unknowns.of(model)
+        landmarks = PointBasis.of_landmarks(model, "mediapipe_478")
+        spread = model.landmarks["mediapipe_478"].sigma
+        sigma = np.full(len(landmarks.template), 0.001, np.float32) if spread is None else spread.numpy().astype(np.float32)
+        return cls(model, Surface.of(model), landmarks, sigma, unknowns, Prior.of(model, unknowns, sigmas))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Shared unknowns of a clip."""
+
+    tracked: TrackedModel
+    identity: Float[np.ndarray, "identity"]
+    focal_px: Float[np.ndarray, "2"]
+    """Of the source."""
+    center_px: Float[np.ndarray, "2"]
+    light: Float[np.ndarray, "9 3"]
+    landmark_offsets: Float[np.ndarray, "landmarks 3"]
+    """Metres, at rest."""
+    texture: Float[np.ndarray, "height width 4"] | None = None
+    """Albedo in gamma space and how sure it is; None before it was painted."""
+
+    def changed(self, **values) -> "Person":
+        """A copy with other values."""
+        return replace(self, **values)
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        return Skeleton.of(self.tracked.model, self.identity)
+
+    @cached_property
+    def rest(self) -> Float[np.ndarray, "vertices 3"]:
+        """The surface's vertices at rest."""
+        return self.tracked.surface.basis.shaped(self.identity)
+
+    @cached_property
+    def landmark_rest(self) -> Float[np.ndarray, "landmarks 3"]:
+        """Landmarks at rest, this person's offsets included."""
+        return self.tracked.landmarks.shaped(self.identity) + self.landmark_offsets.astype(np.float32)
+
+
+def interocular(landmarks: Float[np.ndarray, "*frames landmarks 2"]) -> Float[np.ndarray, "*frames"]:
+    """Distance of the outer eye corners, px."""
+    right, left = OUTER_EYE_CORNERS
+    return np.linalg.norm(landmarks[..., right, :] - landmarks[..., left, :], axis=-1)
+
+
+def pair_indices() -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
+    """Upper and lower landmark of each pair whose opening is tracked."""
+    return CLOSURE_PAIRS[:, 0], CLOSURE_PAIRS[:, 1]

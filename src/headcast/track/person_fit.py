@@ -1,0 +1,180 @@
+"""Who it is: identity, focal length, light and texture from keyframes, first by landmarks, then by colours."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from headcast.solve import Step, solve_arrow
+from headcast.track.appearance import Texels, paint
+from headcast.track.config import TrackConfig
+from headcast.track.frame import (
+    Equations,
+    colour_equations,
+    colour_sums,
+    landmark_equations,
+    prior_equations,
+    state_vector,
+    view_of,
+)
+from headcast.track.observation import Observation
+from headcast.track.person import Person, interocular
+from headcast.track.points import FrameState, move_points
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """A person and the frames that were solved with it."""
+
+    person: Person
+    observations: tuple[Observation, ...]
+    states: tuple[FrameState, ...]
+    log_focal_sigma: float = 0.0
+
+
+def pose_from_landmarks(person: Person, observation: Observation) -> FrameState:
+    """A first pose of the neutral head by perspective-n-point (Terzakis & Lourakis 2020, as OpenCV has it)."""
+    matrix = np.diag([*person.focal_px, 1.0])
+    matrix[:2, 2] = person.center_px
+    points = person.landmark_rest[:468].astype(np.float64)
+    pixels = observation.landmarks[:468].astype(np.float64)
+    found, turn, shift = cv2.solvePnP(points, pixels, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
+    rotation = cv2.Rodrigues(turn)[0] if found else np.diag([1.0, -1.0, -1.0])
+    translation = shift[:, 0] if found else np.array([0, 0, 1.0])
+    if translation[2] <= 0:  # the mirrored solution behind the camera
+        rotation, translation = np.diag([1.0, -1.0, -1.0]), np.array([0, 0, 1.0])
+    model = person.tracked.model
+    return FrameState(rotation, translation, np.zeros((model.joint_count, 3)), np.zeros(model.expression_count))
+
+
+def _held(person: Person, state: FrameState, right: Float[np.ndarray, "unknowns"]) -> Bool[np.ndarray, "unknowns"]:
+    """Unknowns that sit at a bound and are pushed against it."""
+    prior = person.tracked.prior
+    position = state_vector(state, person.tracked.unknowns)
+    return ((position <= prior.lower + 1e-6) & (right < 0)) | ((position >= prior.upper - 1e-6) & (right > 0))
+
+
+@dataclass(frozen=True)
+class SharedPrior:
+    """What is known of the shared unknowns: identity has unit variance, the focal length a guess; fixed ones do not move."""
+
+    log_focal: float
+    log_focal_sigma: float
+    fixed_identity: bool = False
+
+    def equations(self, person: Person) -> Equations:
+        count = len(person.identity)
+        precision = np.full(count + 1, 1e12 if self.fixed_identity else 1.0)
+        precision[-1] = 1 / max(self.log_focal_sigma, 1e-6) ** 2
+        away = np.append(np.zeros(count) if self.fixed_identity else person.identity, np.log(person.focal_px.mean()) - self.log_focal)
+        return Equations(np.diag(precision), -precision * away)
+
+
+def joint_step(
+    keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level: int | None, landmark_scale: float, damping: float = 1e-3
+) -> Keyframes:
+    """One Gauss–Newton step of all keyframes and the shared unknowns together.
+
+    Args:
+        level: Of the pictures; None compares landmarks alone.
+        landmark_scale: Share of the landmarks' evidence that counts: their errors repeat from frame to frame.
+    """
+    person, unknowns = keyframes.person, keyframes.person.tracked.unknowns
+    own = unknowns.count
+    blocks, held = [], []
+    for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
+        total, _ = landmark_equations(person, state, observation, config, shared=True, scale=landmark_scale)
+        if level is not None:
+            picture = observation.levels[level]
+            view = view_of(person, state, picture.window)
+            total = total + colour_equations(person, view, picture, colour_sums(person, view, picture, config), config, shared=True)
+        matrix, right = total.matrix, total.right
+        rest = prior_equations(person, state)
+        matrix[:own, :own] += rest.matrix
+        right[:own] += rest.right
+        matrix[np.arange(own), np.arange(own)] *= 1 + damping
+        matrix[np.arange(own), np.arange(own)] += 1e-9
+        blocks.append((matrix, right))
+        held.append(_held(person, state, right[:own]))
+    known = prior.equations(person)
+    solved = solve_arrow(blocks, own, known.matrix, known.right, held)
+    shared = solved.shared.copy()
+    shared[-1] = np.clip(shared[-1], -0.2, 0.2)
+    length = np.abs(shared[:-1]).max(initial=0)
+    if length > 1.5:
+        shared[:-1] *= 1.5 / length
+    changed = person.changed(identity=person.identity + shared[:-1], focal_px=person.focal_px * np.exp(shared[-1]))
+    states = tuple(_bounded_move(person, state, step) for state, step in zip(keyframes.states, solved.blocks, strict=True))
+    return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1])))
+
+
+def _bounded_move(person: Person, state: FrameState, step: np.ndarray) -> FrameState:
+    prior, unknowns = person.tracked.prior, person.tracked.unknowns
+    position = state_vector(state, unknowns)
+    step = np.clip(step, prior.lower - position, prior.upper - position)
+    turn = np.linalg.norm(step[:3])
+    if turn > 0.3:
+        step[:3] *= 0.3 / turn
+    return state.moved(step, unknowns)
+
+
+def solve_by_landmarks(person: Person, observations: Sequence[Observation], prior: SharedPrior, config: TrackConfig, steps: int = 15) -> Keyframes:
+    """Identity, focal length and the keyframes' poses from landmarks alone."""
+    states = tuple(pose_from_landmarks(person, observation) for observation in observations)
+    keyframes = Keyframes(person, tuple(observations), states)
+    scale = min(1.0, 6 / len(observations))
+    for step in range(steps):
+        keyframes = joint_step(keyframes, prior, config, None, scale, damping=1e-1 if step < 3 else 1e-3)
+    return keyframes
+
+
+def solve_by_colours(
+    keyframes: Keyframes, texels: Texels, prior: SharedPrior, config: TrackConfig, steps: int = 3
+) -> Iterator[tuple[Step, Keyframes]]:
+    """Paints texture and light, then moves everything so that the pictures agree, in turn, coarse to fine."""
+    skin = skin_texels(keyframes.person, texels)
+    level_count = len(keyframes.observations[0].levels)
+    for turn in range(config.rounds):
+        person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)
+        keyframes = replace(keyframes, person=person)
+        level = max(level_count - 1 - turn, 0)
+        for _ in range(steps):
+            keyframes = joint_step(keyframes, prior, config, level, min(1.0, 6 / len(keyframes.states)))
+        keyframes = replace(keyframes, person=learn_landmark_offsets(keyframes, config))
+        yield Step("person", turn + 1, config.rounds), keyframes
+    person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)
+    yield Step("person", config.rounds, config.rounds), replace(keyframes, person=person)
+
+
+def skin_texels(person: Person, texels: Texels) -> Bool[np.ndarray, "texels"]:
+    """Texels of plain skin, which light is solved on."""
+    regions, surface = person.tracked.model.regions, person.tracked.surface
+    vertex = regions["face"].numpy().copy()
+    for name in ("lips", "eyelids", "eyeballs", "scalp", "mouth_interior", "neck", "ears"):
+        if name in regions:
+            vertex &= ~regions[name].numpy()
+    return vertex[surface.vertex_idx][surface.faces].all(1)[texels.face]
+
+
+def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
+    """The person with landmark offsets that explain what repeats in the residuals, held back by their prior.
+
+    Each residual is taken back to the head at its landmark's depth; only what lies across the line of sight can be known.
+    """
+    person = keyframes.person
+    count = len(person.landmark_offsets)
+    matrix = np.tile(np.eye(3) / config.sigmas.landmark_offset**2, (count, 1, 1))
+    right = np.zeros((count, 3))
+    basis = person.tracked.landmarks
+    plain = person.changed(landmark_offsets=np.zeros_like(person.landmark_offsets))
+    for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
+        _, residual = landmark_equations(plain, state, observation, config, shared=False)
+        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
+        weight = observation.confidence / sigma**2
+        motion = move_points(basis, plain.landmark_rest, plain.skeleton, plain.tracked.unknowns, state, plain.focal_px, plain.center_px)
+        rows = motion.rest_jacobian.astype(np.float64)
+        matrix += np.einsum("lra,lrb,l->lab", rows, rows, weight)
+        right += np.einsum("lra,lr,l->la", rows, residual, weight)
+    return person.changed(landmark_offsets=np.linalg.solve(matrix, right[..., None])[..., 0].astype(np.float32))

@@ -1,0 +1,243 @@
+"""The whole of tracking: a Capture and a head model in, a Track out."""
+
+import resource
+import sys
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from headcast.capture import Capture
+from headcast.errors import InputError
+from headcast.geometry import Camera, Transform
+from headcast.heads import HeadModel
+from headcast.solve import Step
+from headcast.store import read_arrays
+from headcast.track.appearance import Texels
+from headcast.track.config import TrackConfig
+from headcast.track.frame import WORLD_FROM_CAMERA
+from headcast.track.keyframes import choose_keyframes
+from headcast.track.light import AMBIENT
+from headcast.track.observation import Observation, observe
+from headcast.track.person import Person, TrackedModel, interocular
+from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_colours, solve_by_landmarks
+from headcast.track.photometric import GAMMA
+from headcast.track.points import FrameState
+from headcast.track.quality import FrameQuality, measure_frame
+from headcast.track.sequence import Clock, Observations, linearise, smooth, track_forward
+from headcast.track.track import Track
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """A track, the person's texture and how the work went."""
+
+    track: Track
+    albedo: Float[np.ndarray, "height width 3"] | None
+    """Linear albedo in the model's atlas; None without a photometric term."""
+    albedo_certainty: Float[np.ndarray, "height width"] | None
+    """0 where no frame showed the texel, up to 1."""
+    keyframes: tuple[int, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall time per stage."""
+    peak_memory_mb: float = 0.0
+
+
+def track_capture(capture: Capture, model: HeadModel, config: TrackConfig) -> TrackResult:
+    """Tracks a head through a recording, without telling how it goes; see `track_steps`."""
+    steps = track_steps(capture, model, config)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
+    """Tracks a head, one `Step` per unit of work; the generator's value is the result.
+
+    Raises:
+        InputError: no frame shows a face.
+    """
+    clip = _Clip.of(capture, config)
+    watch = _Watch()
+    person = _first_person(capture, model, config)
+    prior = _shared_prior(person, config)
+
+    yield Step("person", 0, config.rounds, message="finding out who it is")
+    key_idx = choose_keyframes(capture.landmarks_px, capture.confidence, clip.usable, config.keyframes)
+    keyframes = solve_by_landmarks(person, list(clip.observations(key_idx)), prior, config)
+    texels = Texels.of(person.tracked.surface, config.texture_px)
+    if config.photometric:
+        for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
+            yield step
+    watch.stage("person")
+
+    states: dict[int, FrameState] = {}
+    for step, idx, state in track_forward(keyframes.person, clip.observations, clip.clock, config, clip.count):
+        states[idx] = state
+        yield step
+    watch.stage("frames")
+
+    if config.mode == "full" and config.photometric:
+        keyframes = replace_states(keyframes, states)
+        for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
+            yield step
+        watch.stage("person again")
+        for turn in range(2):
+            fits = {}
+            for step, idx, fit in linearise(keyframes.person, clip.observations, states, config, steps=1 - turn, stage=f"refine {turn + 1}"):
+                fits[idx] = fit
+                yield step
+            states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
+        watch.stage("refine")
+
+    quality: dict[int, FrameQuality] = {}
+    for done, observation in enumerate(clip.observations(None), start=1):
+        idx = observation.frame_idx
+        quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
+        yield Step("measure", done, clip.count, {"psnr_db": quality[idx].psnr_db}, frame_idx=idx)
+    watch.stage("measure")
+    track = _assemble(capture, keyframes, states, quality, config)
+    texture = keyframes.person.texture
+    return TrackResult(
+        track=track,
+        albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
+        albedo_certainty=None if texture is None else texture[..., 3],
+        keyframes=tuple(int(i) for i in key_idx),
+        seconds=dict(watch.seconds),
+        peak_memory_mb=_peak_memory_mb(),
+    )
+
+
+def replace_states(keyframes: Keyframes, states: Mapping[int, FrameState]) -> Keyframes:
+    """The keyframes as the pass over all frames left them."""
+    return Keyframes(keyframes.person, keyframes.observations, tuple(states[o.frame_idx] for o in keyframes.observations), keyframes.log_focal_sigma)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """How the tracker looks at a capture: which frames, and through windows of what size."""
+
+    capture: Capture
+    usable: np.ndarray
+    source_side_px: int
+    side_px: int
+    clock: Clock
+
+    @property
+    def count(self) -> int:
+        return int(self.usable.sum())
+
+    @classmethod
+    def of(cls, capture: Capture, config: TrackConfig) -> "_Clip":
+        usable = np.asarray(capture.found, bool)
+        if not usable.any():
+            raise InputError(
+                f"expected a face in at least one of the {capture.frame_count} frames, found none. Is the head visible and large enough?"
+            )
+        landmarks = capture.landmarks_px[usable]
+        size = (landmarks.max(1) - landmarks.min(1)).max(1)
+        source_side = max(int(np.ceil(np.percentile(size, 95) * 1.3 / 4)) * 4, 32)
+        side = min(source_side, config.side_px)
+        return cls(
+            capture, usable, source_side, max(side // 4 * 4, 32), Clock(np.asarray(capture.time_s, np.float64), np.asarray(capture.cuts, bool))
+        )
+
+    def observations(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
+        capture = self.capture
+        wanted = np.flatnonzero(self.usable) if chosen is None else chosen
+        for frame_idx, rgb, matte in capture.frames(wanted):
+            yield observe(frame_idx, rgb, matte, capture.landmarks_px[frame_idx], capture.confidence[frame_idx], self.source_side_px, self.side_px)
+
+
+class _Watch:
+    """Adds up wall time per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+def _first_person(capture: Capture, model: HeadModel, config: TrackConfig) -> Person:
+    """The model's mean head, with what the user gave."""
+    given = {} if config.given is None else read_arrays(config.given)
+    height, width = capture.size
+    guess = 1.2 * max(height, width)
+    focal = np.asarray(config.focal_px if config.focal_px is not None else given.get("focal_px", guess), np.float64)
+    tracked = TrackedModel.of(model, config.sigmas)
+    identity = np.zeros(model.identity_count)
+    if "identity" in given:
+        identity[: len(given["identity"])] = given["identity"]
+    return Person(
+        tracked=tracked,
+        identity=identity,
+        focal_px=np.broadcast_to(focal, 2).copy(),
+        center_px=np.asarray(given.get("center_px", (width / 2, height / 2)), np.float64),
+        light=np.asarray(given.get("light", AMBIENT), np.float32),
+        landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
+    )
+
+
+def _shared_prior(person: Person, config: TrackConfig) -> SharedPrior:
+    given = {} if config.given is None else read_arrays(config.given)
+    known = config.focal_px is not None or "focal_px" in given
+    return SharedPrior(float(np.log(person.focal_px.mean())), 1e-6 if known else config.sigmas.log_focal, "identity" in given)
+
+
+def _assemble(
+    capture: Capture, keyframes: Keyframes, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality], config: TrackConfig
+) -> Track:
+    """The Track: frames without a face are filled from their neighbours and stay marked."""
+    person, model = keyframes.person, keyframes.person.tracked.model
+    count = capture.frame_count
+    valid = np.array([idx in states for idx in range(count)])
+    known = np.flatnonzero(valid)
+    filled = known[np.abs(known[None] - np.arange(count)[:, None]).argmin(1)]
+
+    def over_frames(value, missing=0.0) -> torch.Tensor:
+        return torch.tensor([value(idx) if idx in quality else missing for idx in range(count)], dtype=torch.float32)
+
+    rotation = np.stack([WORLD_FROM_CAMERA @ states[idx].rotation for idx in filled])
+    translation = np.stack([WORLD_FROM_CAMERA @ states[idx].translation for idx in filled])
+    camera = Camera(
+        torch.from_numpy(person.focal_px.astype(np.float32)),
+        torch.from_numpy(person.center_px.astype(np.float32)),
+        tuple(capture.size),
+        Transform(torch.from_numpy(WORLD_FROM_CAMERA.T.astype(np.float32)), torch.zeros(3)),
+    )
+    eyes = interocular(np.asarray(capture.landmarks_px))
+    fixed_focal = config.focal_px is not None
+    return Track(
+        model_name=model.name,
+        identity=torch.from_numpy(person.identity.astype(np.float32)),
+        expression=torch.from_numpy(np.stack([states[idx].expression for idx in filled]).astype(np.float32)),
+        expression_names=model.expression_names,
+        joint_rotations=torch.from_numpy(np.stack([states[idx].joint_rotations for idx in filled]).astype(np.float32)),
+        joint_names=model.joint_names,
+        world_from_head=Transform(torch.from_numpy(rotation.astype(np.float32)), torch.from_numpy(translation.astype(np.float32))),
+        camera=camera,
+        focal_sigma_px=0.0 if fixed_focal else float(keyframes.log_focal_sigma * person.focal_px.mean()),
+        time_s=torch.from_numpy(np.asarray(capture.time_s, np.float32)),
+        valid=torch.from_numpy(valid),
+        light=torch.from_numpy(person.light.astype(np.float32)),
+        landmark_offsets=torch.from_numpy(person.landmark_offsets.astype(np.float32)),
+        landmark_error_px=over_frames(lambda idx: quality[idx].landmark_error_px),
+        interocular_px=over_frames(lambda idx: float(eyes[idx])),
+        psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
+        silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
+    )
+
+
+def _peak_memory_mb() -> float:
+    """Largest resident size of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024

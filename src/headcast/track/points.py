@@ -1,0 +1,292 @@
+"""Points of a head and how their pixels move with every unknown of a frame: the inner engine of the tracker.
+
+A frame's unknowns are ordered: head rotation (3, left perturbation in camera space, rad), translation (3, m), joint angles (one per entry of
+`Unknowns.joints`, rad), expression coefficients.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numba import njit, prange
+
+from headcast.geometry import matrix_from_axis_angle
+from headcast.heads import HeadModel, joint_transforms
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What a frame may change, and where it stands in the vector of unknowns."""
+
+    joint_idx: Int[np.ndarray, "angles"]
+    joint_axis: Int[np.ndarray, "angles"]
+    expression_count: int
+    driver_expression: Int[np.ndarray, "drivers"]
+    """Expressions that turn joints, one entry per (expression, joint)."""
+    driver_joint: Int[np.ndarray, "drivers"]
+    driver_rotation: Float[np.ndarray, "drivers 3"]
+    """Axis-angle (rad) per unit of the expression."""
+
+    @property
+    def count(self) -> int:
+        return 6 + len(self.joint_idx) + self.expression_count
+
+    @property
+    def angles(self) -> slice:
+        return slice(6, 6 + len(self.joint_idx))
+
+    @property
+    def expression(self) -> slice:
+        return slice(6 + len(self.joint_idx), self.count)
+
+    @classmethod
+    def of(cls, model: HeadModel) -> "Unknowns":
+        """All angles of neck and jaw, yaw and pitch of the eyes, all expressions; the tongue follows the jaw."""
+        axes = {"left_eye": (0, 1), "right_eye": (0, 1)}
+        pairs = [(j, axis) for j, name in enumerate(model.joint_names) if not name.startswith("tongue") for axis in axes.get(name, (0, 1, 2))]
+        table = model.expression_joint_rotations.numpy()
+        drivers = np.argwhere(np.abs(table).max(-1) > 0)
+        return cls(
+            joint_idx=np.array([j for j, _ in pairs], np.int64).reshape(-1),
+            joint_axis=np.array([a for _, a in pairs], np.int64).reshape(-1),
+            expression_count=model.expression_count,
+            driver_expression=drivers[:, 0].copy(),
+            driver_joint=drivers[:, 1].copy(),
+            driver_rotation=table[drivers[:, 0], drivers[:, 1]].astype(np.float32).reshape(-1, 3),
+        )
+
+
+@dataclass(frozen=True)
+class PointBasis:
+    """Points bound to a head model (some of its vertices, or its landmarks) with everything that moves them."""
+
+    template: Float[np.ndarray, "points 3"]
+    identity_basis: Float[np.ndarray, "points 3 identity"]
+    expression_basis: Float[np.ndarray, "points 3 expression"]
+    weights: Float[np.ndarray, "points joints"]
+
+    @classmethod
+    def of_vertices(cls, model: HeadModel, vertex_idx: Int[np.ndarray, "points"]) -> "PointBasis":
+        return cls(
+            template=_contiguous(model.template[vertex_idx]),
+            identity_basis=_contiguous(model.identity_basis[:, vertex_idx].permute(1, 2, 0)),
+            expression_basis=_contiguous(model.expression_basis[:, vertex_idx].permute(1, 2, 0)),
+            weights=_contiguous(model.skinning_weights[vertex_idx]),
+        )
+
+    @classmethod
+    def of_landmarks(cls, model: HeadModel, name: str) -> "PointBasis":
+        """The landmarks as points of their own. Skinning weights are interpolated too, which is exact where a face's corners share them."""
+        landmarks = model.landmarks[name]
+        corners, mix = model.faces[landmarks.faces], landmarks.barycentric
+        return cls(
+            template=_contiguous(torch.einsum("lkc,lk->lc", model.template[corners], mix)),
+            identity_basis=_contiguous(torch.einsum("ilkc,lk->lci", model.identity_basis[:, corners], mix)),
+            expression_basis=_contiguous(torch.einsum("elkc,lk->lce", model.expression_basis[:, corners], mix)),
+            weights=_contiguous(torch.einsum("lkj,lk->lj", model.skinning_weights[corners], mix)),
+        )
+
+    def shaped(self, identity: Float[np.ndarray, "identity"]) -> Float[np.ndarray, "points 3"]:
+        """Rest positions of a person's points."""
+        return (self.template + self.identity_basis @ identity.astype(np.float32)).astype(np.float32)
+
+
+def _contiguous(tensor: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.numpy(), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """The unknowns of one frame."""
+
+    rotation: Float[np.ndarray, "3 3"]
+    """Camera from head."""
+    translation: Float[np.ndarray, "3"]
+    joint_rotations: Float[np.ndarray, "joints 3"]
+    expression: Float[np.ndarray, "expression"]
+
+    def moved(self, change: Float[np.ndarray, "unknowns"], unknowns: Unknowns) -> "FrameState":
+        """The state after a step; joint angles are added as vectors."""
+        angles = self.joint_rotations.copy()
+        np.add.at(angles, (unknowns.joint_idx, unknowns.joint_axis), change[unknowns.angles])
+        return FrameState(
+            rotation=_rotation(change[:3]) @ self.rotation,
+            translation=self.translation + change[3:6],
+            joint_rotations=angles,
+            expression=self.expression + change[unknowns.expression],
+        )
+
+
+def _rotation(axis_angle: np.ndarray) -> np.ndarray:
+    return matrix_from_axis_angle(torch.from_numpy(np.asarray(axis_angle, np.float64))).numpy()
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A person's joints, ready to be turned."""
+
+    joints: Float[np.ndarray, "joints 3"]
+    parents: tuple[int, ...]
+    subtree: Float[np.ndarray, "joints joints"]
+    """One where the second joint moves with the first."""
+
+    @classmethod
+    def of(cls, model: HeadModel, identity: Float[np.ndarray, "identity"]) -> "Skeleton":
+        joints = model.joint_template.numpy() + np.einsum("i,ijk->jk", identity, model.joint_identity_basis.numpy()[: len(identity)])
+        count = model.joint_count
+        subtree = np.zeros((count, count), np.float32)
+        for joint in range(count):
+            ancestor = joint
+            while ancestor >= 0:
+                subtree[ancestor, joint] = 1
+                ancestor = model.joint_parents[ancestor]
+        return cls(joints.astype(np.float32), model.joint_parents, subtree)
+
+    def posed(self, state: FrameState, unknowns: Unknowns) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Joint motions (rotation, translation) in head space, and per joint the pivot and the parent's rotation."""
+        turned = state.joint_rotations.astype(np.float64).copy()
+        for e, j, rotation in zip(unknowns.driver_expression, unknowns.driver_joint, unknowns.driver_rotation, strict=True):
+            turned[j] += state.expression[e] * rotation
+        local = matrix_from_axis_angle(torch.from_numpy(turned))
+        moves = joint_transforms(local, torch.from_numpy(self.joints.astype(np.float64)), self.parents)
+        rotations, shifts = moves.rotation.numpy(), moves.translation.numpy()
+        pivots, parents = np.empty_like(shifts), np.empty_like(rotations)
+        for j, parent in enumerate(self.parents):
+            rotation = np.eye(3) if parent < 0 else rotations[parent]
+            parents[j] = rotation
+            pivots[j] = rotation @ self.joints[j] + (0 if parent < 0 else shifts[parent])
+        return (
+            rotations.astype(np.float32),
+            shifts.astype(np.float32),
+            pivots.astype(np.float32),
+            parents.astype(np.float32),
+        )
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where points are in a frame and how they move."""
+
+    camera_points: Float[np.ndarray, "points 3"]
+    pixels: Float[np.ndarray, "points 2"]
+    jacobian: Float[np.ndarray, "points 2 unknowns"]
+    """Pixels per unit of each unknown."""
+    rest_jacobian: Float[np.ndarray, "points 2 3"]
+    """Pixels per metre of the rest position; times the identity basis it gives the motion with identity."""
+
+
+def move_points(
+    basis: PointBasis,
+    rest: Float[np.ndarray, "points 3"],
+    skeleton: Skeleton,
+    unknowns: Unknowns,
+    state: FrameState,
+    focal: Float[np.ndarray, "2"],
+    center: Float[np.ndarray, "2"],
+) -> Motion:
+    """Points of a frame, their pixels and the derivatives of those (exact but for the motion of the joints with expression)."""
+    rotations, shifts, pivots, parent_rotations = skeleton.posed(state, unknowns)
+    count = len(rest)
+    camera_points = np.empty((count, 3), np.float32)
+    pixels = np.empty((count, 2), np.float32)
+    jacobian = np.empty((count, 2, unknowns.count), np.float32)
+    rest_jacobian = np.empty((count, 2, 3), np.float32)
+    _move(
+        rest, basis.expression_basis, basis.weights, state.expression.astype(np.float32), rotations, shifts, pivots, parent_rotations,
+        skeleton.subtree, state.rotation.astype(np.float32), state.translation.astype(np.float32), np.asarray(focal, np.float32),
+        np.asarray(center, np.float32), unknowns.joint_idx, unknowns.joint_axis, unknowns.driver_expression, unknowns.driver_joint,
+        unknowns.driver_rotation, camera_points, pixels, jacobian, rest_jacobian,
+    )  # fmt: skip
+    return Motion(camera_points, pixels, jacobian, rest_jacobian)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _move(
+    rest, expression_basis, weights, expression, joint_rotations, joint_shifts, pivots, parent_rotations, subtree, rotation, translation,
+    focal, center, angle_joint, angle_axis, driver_expression, driver_joint, driver_rotation, camera_points, pixels, jacobian, rest_jacobian,
+):  # fmt: skip
+    joint_count = len(pivots)
+    expression_count = len(expression)
+    first_expression = 6 + len(angle_joint)
+    for n in prange(len(rest)):
+        # Blended motion A·v + shift of the point, and per joint the lever from its pivot.
+        x, y, z = rest[n, 0], rest[n, 1], rest[n, 2]
+        for e in range(expression_count):
+            x += expression_basis[n, 0, e] * expression[e]
+            y += expression_basis[n, 1, e] * expression[e]
+            z += expression_basis[n, 2, e] * expression[e]
+        blend = np.zeros((3, 3), np.float32)
+        head = np.zeros(3, np.float32)
+        lever = np.zeros((joint_count, 3), np.float32)
+        left = np.float32(1.0)
+        for j in range(joint_count):
+            w = weights[n, j]
+            if w == 0:
+                continue
+            left -= w
+            for a in range(3):
+                moved = joint_rotations[j, a, 0] * x + joint_rotations[j, a, 1] * y + joint_rotations[j, a, 2] * z + joint_shifts[j, a]
+                head[a] += w * moved
+                for b in range(3):
+                    blend[a, b] += w * joint_rotations[j, a, b]
+                for k in range(joint_count):
+                    lever[k, a] += subtree[k, j] * w * (moved - pivots[k, a])
+        head[0] += left * x
+        head[1] += left * y
+        head[2] += left * z
+        for a in range(3):
+            blend[a, a] += left
+        turned = np.empty(3, np.float32)
+        for a in range(3):
+            turned[a] = rotation[a, 0] * head[0] + rotation[a, 1] * head[1] + rotation[a, 2] * head[2]
+            camera_points[n, a] = turned[a] + translation[a]
+        depth = max(camera_points[n, 2], np.float32(1e-3))
+        over = np.float32(1.0) / depth
+        u, v = camera_points[n, 0] * over, camera_points[n, 1] * over
+        pixels[n, 0] = focal[0] * u + center[0]
+        pixels[n, 1] = focal[1] * v + center[1]
+        # How the pixel moves with the camera-space point, and through the head's rotation with the head-space point.
+        project = np.zeros((2, 3), np.float32)
+        project[0, 0] = focal[0] * over
+        project[0, 2] = -focal[0] * u * over
+        project[1, 1] = focal[1] * over
+        project[1, 2] = -focal[1] * v * over
+        turn = np.empty((2, 3), np.float32)
+        chain = np.empty((2, 3), np.float32)
+        for r in range(2):
+            jacobian[n, r, 0] = -project[r, 1] * turned[2] + project[r, 2] * turned[1]
+            jacobian[n, r, 1] = project[r, 0] * turned[2] - project[r, 2] * turned[0]
+            jacobian[n, r, 2] = -project[r, 0] * turned[1] + project[r, 1] * turned[0]
+            for a in range(3):
+                jacobian[n, r, 3 + a] = project[r, a]
+                turn[r, a] = project[r, 0] * rotation[0, a] + project[r, 1] * rotation[1, a] + project[r, 2] * rotation[2, a]
+            for a in range(3):
+                chain[r, a] = turn[r, 0] * blend[0, a] + turn[r, 1] * blend[1, a] + turn[r, 2] * blend[2, a]
+                rest_jacobian[n, r, a] = chain[r, a]
+            for e in range(expression_count):
+                jacobian[n, r, first_expression + e] = (
+                    chain[r, 0] * expression_basis[n, 0, e] + chain[r, 1] * expression_basis[n, 1, e] + chain[r, 2] * expression_basis[n, 2, e]
+                )
+        for d in range(len(angle_joint)):
+            j, axis = angle_joint[d], angle_axis[d]
+            ax, ay, az = parent_rotations[j, 0, axis], parent_rotations[j, 1, axis], parent_rotations[j, 2, axis]
+            sx = ay * lever[j, 2] - az * lever[j, 1]
+            sy = az * lever[j, 0] - ax * lever[j, 2]
+            sz = ax * lever[j, 1] - ay * lever[j, 0]
+            for r in range(2):
+                jacobian[n, r, 6 + d] = turn[r, 0] * sx + turn[r, 1] * sy + turn[r, 2] * sz
+        for d in range(len(driver_expression)):
+            j = driver_joint[d]
+            ax = np.float32(0.0)
+            ay = np.float32(0.0)
+            az = np.float32(0.0)
+            for axis in range(3):
+                ax += parent_rotations[j, 0, axis] * driver_rotation[d, axis]
+                ay += parent_rotations[j, 1, axis] * driver_rotation[d, axis]
+                az += parent_rotations[j, 2, axis] * driver_rotation[d, axis]
+            sx = ay * lever[j, 2] - az * lever[j, 1]
+            sy = az * lever[j, 0] - ax * lever[j, 2]
+            sz = ax * lever[j, 1] - ay * lever[j, 0]
+            for r in range(2):
+                jacobian[n, r, first_expression + driver_expression[d]] += turn[r, 0] * sx + turn[r, 1] * sy + turn[r, 2] * sz

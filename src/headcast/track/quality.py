@@ -1,0 +1,83 @@
+"""How well a solved frame agrees with what was seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit, prange
+
+from headcast.track.frame import View, landmark_equations, view_of
+from headcast.track.config import TrackConfig
+from headcast.track.observation import Observation
+from headcast.track.person import Person
+from headcast.track.photometric import GAMMA, _sample
+from headcast.track.points import FrameState
+
+
+@dataclass(frozen=True)
+class FrameQuality:
+    """Agreement of one frame."""
+
+    landmark_error_px: float
+    """Mean distance of projected and detected landmarks, source pixels."""
+    psnr_db: float
+    """Inside the face: every visible face pixel that the matte gives to the person, sRGB, none left out as an outlier."""
+    silhouette_iou: float
+    """Of rendered head and matte, above the chin."""
+
+
+@njit(fastmath=True, cache=True)
+def _srgb(gamma_value):
+    linear = min(max(gamma_value, np.float32(0.0)), np.float32(1.0)) ** np.float32(GAMMA)
+    if linear <= np.float32(0.0031308):
+        return np.float32(12.92) * linear
+    return np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _srgb_error(face_buffer, barycentric, image, matte, faces, face_weight, uv, shading, texture):
+    height, width = face_buffer.shape
+    side_y, side_x = texture.shape[0], texture.shape[1]
+    errors = np.zeros(height)
+    counts = np.zeros(height)
+    for y in prange(height):
+        sample = np.empty(4, np.float32)
+        for x in range(width):
+            f = face_buffer[y, x]
+            if f < 0 or face_weight[f] < 0.5 or matte[y, x] <= 0.5:
+                continue
+            w0, w1 = barycentric[y, x, 0], barycentric[y, x, 1]
+            w2 = np.float32(1.0) - w0 - w1
+            u = (w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]) * side_x
+            v = (np.float32(1.0) - (w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1])) * side_y
+            _sample(texture, u, v, sample)
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            for k in range(3):
+                shade = w0 * shading[a, k] + w1 * shading[b, k] + w2 * shading[c, k]
+                error = _srgb(image[y, x, k]) - _srgb(sample[k] * shade)
+                errors[y] += error * error
+            counts[y] += 3
+    return errors.sum(), counts.sum()
+
+
+def measure_frame(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameQuality:
+    """Quality of a frame at tracking resolution; PSNR is 0 where there is no texture or no face pixel."""
+    _, residual = landmark_equations(person, state, observation, config, shared=False)
+    picture = observation.levels[0]
+    view = view_of(person, state, picture.window)
+    psnr = 0.0
+    if person.texture is not None:
+        surface = person.tracked.surface
+        error, count = _srgb_error(
+            view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.face_weight, surface.uv, view.shading, person.texture
+        )
+        psnr = float(-10 * np.log10(max(error / count, 1e-10))) if count > 0 else 0.0
+    return FrameQuality(float(np.linalg.norm(residual, axis=1).mean()), psnr, silhouette_iou(view, picture.matte, observation))
+
+
+def silhouette_iou(view: View, matte: np.ndarray, observation: Observation) -> float:
+    """Intersection over union of the rendered head and the matte in the rows above the chin."""
+    chin = observation.levels[0].window.from_source(observation.landmarks[152])[1]
+    rows = int(np.clip(chin, 0, matte.shape[0]))
+    head, person = view.face[:rows] >= 0, matte[:rows] > 0.5
+    union = np.count_nonzero(head | person)
+    return np.count_nonzero(head & person) / union if union else 0.0

@@ -1,0 +1,119 @@
+"""Passes over the frames of a clip in order: each frame from the one before, and all frames together along time."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from headcast.solve import Step, solve_chain
+from headcast.track.config import Motion, TrackConfig
+from headcast.track.frame import FrameFit, difference, fit_frame, fit_landmarks, landmark_equations, state_vector
+from headcast.track.observation import Observation
+from headcast.track.person import Person, interocular
+from headcast.track.person_fit import pose_from_landmarks
+from headcast.track.points import FrameState, Unknowns
+
+Observations = Callable[[Int[np.ndarray, "chosen"] | None], Iterator[Observation]]
+"""Gives the observations of the chosen frames (all with a face, for None) in order of time."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When frames were taken and where the recording was cut."""
+
+    time_s: Float[np.ndarray, "frames"]
+    cuts: Bool[np.ndarray, "frames"]
+    """True where a frame does not continue the one before."""
+
+    def continues(self, before: int, after: int, longest_gap_s: float = 0.5) -> bool:
+        """Whether two frames show one motion: no cut and no long gap between them."""
+        return not self.cuts[before + 1 : after + 1].any() and self.time_s[after] - self.time_s[before] <= longest_gap_s
+
+    def gap(self, before: int, after: int) -> float:
+        return max(float(self.time_s[after] - self.time_s[before]), 1e-3)
+
+
+def link_precision(unknowns: Unknowns, motion: Motion, joint_names: tuple[str, ...], gap_s: float) -> Float[np.ndarray, "unknowns"]:
+    """How strongly a frame's unknowns hold to those of a frame `gap_s` before: a random walk."""
+    sigma = np.empty(unknowns.count)
+    sigma[:3] = np.radians(motion.rotation_deg)
+    sigma[3:6] = motion.translation
+    speeds = {"neck": motion.neck_deg, "jaw": motion.jaw_deg}
+    sigma[unknowns.angles] = [np.radians(speeds.get(joint_names[j], motion.eye_deg)) for j in unknowns.joint_idx]
+    sigma[unknowns.expression] = motion.expression
+    return 1 / (sigma**2 * gap_s)
+
+
+def first_state(person: Person, observation: Observation, config: TrackConfig) -> FrameState:
+    """A frame from nothing but its landmarks."""
+    return fit_landmarks(person, observation, pose_from_landmarks(person, observation), config, steps=8)
+
+
+def landmark_error(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> float:
+    """Mean landmark error as a share of the distance between the outer eye corners."""
+    _, residual = landmark_equations(person, state, observation, config, shared=False)
+    return float(np.linalg.norm(residual, axis=1).mean()) / max(float(interocular(observation.landmarks)), 1.0)
+
+
+def track_forward(
+    person: Person, observations: Observations, clock: Clock, config: TrackConfig, total: int
+) -> Iterator[tuple[Step, int, FrameState]]:
+    """Solves frame after frame, each from the one before; after a cut, a gap or a bad fit, from its landmarks."""
+    unknowns, names = person.tracked.unknowns, person.tracked.model.joint_names
+    last: tuple[int, FrameState] | None = None
+    for done, observation in enumerate(observations(None), start=1):
+        idx = observation.frame_idx
+        pull = None
+        if last is not None and clock.continues(last[0], idx):
+            state = fit_landmarks(person, observation, last[1], config, steps=1)
+            if config.temporal:
+                pull = (last[1], link_precision(unknowns, config.motion, names, clock.gap(last[0], idx)))
+            if landmark_error(person, observation, state, config) > 0.08:
+                state, pull = first_state(person, observation, config), None
+        else:
+            state = first_state(person, observation, config)
+        inliers = 1.0
+        if config.photometric:
+            fit = fit_frame(person, observation, state, config, steps=(2, 2) if last is not None else (3, 4), pull=pull)
+            state, inliers = fit.state, fit.inlier_share
+        elif pull is None:
+            state = fit_landmarks(person, observation, state, config, steps=3)
+        last = (idx, state)
+        yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), idx, state
+
+
+def linearise(
+    person: Person, observations: Observations, states: Mapping[int, FrameState], config: TrackConfig, steps: int, stage: str
+) -> Iterator[tuple[Step, int, FrameFit]]:
+    """Takes every frame a few steps on by itself and gives its equations where it got to."""
+    for done, observation in enumerate(observations(None), start=1):
+        state = states[observation.frame_idx]
+        fit = fit_frame(person, observation, state, config, steps=(steps + 1,))
+        yield Step(stage, done, len(states), {"inliers": fit.inlier_share}, frame_idx=observation.frame_idx), observation.frame_idx, fit
+
+
+def smooth(person: Person, fits: Mapping[int, FrameFit], clock: Clock, config: TrackConfig) -> dict[int, FrameState]:
+    """All frames together: each one's equations and the temporal terms between neighbours, as one block-tridiagonal system."""
+    unknowns, prior, names = person.tracked.unknowns, person.tracked.prior, person.tracked.model.joint_names
+    order = sorted(fits)
+    starts = {idx: fits[idx].linearised_at for idx in order}
+    matrices, rights = [], []
+    for idx in order:
+        equations, position = fits[idx].equations, state_vector(starts[idx], unknowns)
+        held = ((position <= prior.lower + 1e-6) & (equations.right < 0)) | ((position >= prior.upper - 1e-6) & (equations.right > 0))
+        scale = np.diag(equations.matrix)
+        matrix = equations.matrix.astype(np.float64) + np.diag(1e-3 * scale + 1e-9 + np.where(held, 1e3 * scale, 0))
+        matrices.append(matrix)
+        rights.append(np.where(held, 0, equations.right))
+    links, gaps = [], []
+    for before, after in zip(order, order[1:], strict=False):
+        linked = clock.continues(before, after)
+        links.append(link_precision(unknowns, config.motion, names, clock.gap(before, after)) if linked else np.zeros(unknowns.count))
+        gaps.append(difference(starts[before], starts[after], unknowns))
+    steps = solve_chain(matrices, rights, links, gaps)
+    moved = {}
+    for idx, step in zip(order, steps, strict=True):
+        position = state_vector(starts[idx], unknowns)
+        moved[idx] = starts[idx].moved(np.clip(step, prior.lower - position, prior.upper - position), unknowns)
+    return moved

@@ -1,0 +1,124 @@
+"""The part of a head that a camera compares colours on, with the tables the photometric engine needs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit, prange
+
+from headcast.heads import HeadModel
+from headcast.track.points import PointBasis
+
+# How much a pixel of each region counts. Later entries win. Hair covers the scalp, clothes the neck, and the mouth's inside
+# changes its looks with every word, so they only hide what is behind them.
+_REGION_WEIGHT = (
+    ("face", 1.0),
+    ("forehead", 0.8),
+    ("ears", 0.25),
+    ("neck", 0.0),
+    ("scalp", 0.0),
+    ("eyelids", 1.0),
+    ("lips", 1.0),
+    ("nose", 1.0),
+    ("eyeballs", 1.0),
+    ("mouth_interior", 0.0),
+    ("teeth", 0.0),
+    ("tongue", 0.0),
+    ("boundary", 0.0),
+)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Some faces of a head model, renumbered, with neighbours and texture positions."""
+
+    vertex_idx: Int[np.ndarray, "vertices"]
+    """Of the model."""
+    basis: PointBasis
+    faces: Int[np.ndarray, "faces 3"]
+    face_idx: Int[np.ndarray, "faces"]
+    """Of the model."""
+    face_weight: Float[np.ndarray, "faces"]
+    """How much a pixel of the face counts, 0–1."""
+    uv: Float[np.ndarray, "faces 3 2"]
+    """Texture positions, 0–1; (0, 0) is the lower left corner."""
+    neighbour_start: Int[np.ndarray, "vertices_plus_1"]
+    neighbour: Int[np.ndarray, "neighbours"]
+    """Each vertex's neighbours, itself first."""
+    incident_start: Int[np.ndarray, "vertices_plus_1"]
+    incident_face: Int[np.ndarray, "incidences"]
+    incident_corner: Int[np.ndarray, "incidences"]
+    incident_slot: Int[np.ndarray, "incidences 3"]
+    """For each corner of an incident face: its place in the vertex's neighbour list."""
+
+    @classmethod
+    def of(cls, model: HeadModel) -> "Surface":
+        """Everything of a head that can be seen from the front or the side; the back of the scalp is left out."""
+        weight = np.zeros(len(model.template))
+        for name, value in _REGION_WEIGHT:
+            if name in model.regions:
+                weight[model.regions[name].numpy()] = value
+        all_faces = model.faces.numpy()
+        wanted = np.zeros(len(model.template), bool)
+        for name, mask in model.regions.items():
+            if name != "scalp":
+                wanted |= mask.numpy()
+        wanted |= model.template[:, 2].numpy() > float(model.template[:, 2].quantile(0.4))
+        face_idx = np.flatnonzero(wanted[all_faces].any(1))
+        vertex_idx, faces = np.unique(all_faces[face_idx], return_inverse=True)
+        faces = faces.reshape(-1, 3)
+        face_weight = weight[all_faces[face_idx]].min(1)
+        incident_start, incident_face, incident_corner, neighbour_start, neighbour, incident_slot = _neighbourhood(faces, len(vertex_idx))
+        return cls(
+            vertex_idx=vertex_idx,
+            basis=PointBasis.of_vertices(model, vertex_idx),
+            faces=np.ascontiguousarray(faces, np.int32),
+            face_idx=face_idx,
+            face_weight=face_weight.astype(np.float32),
+            uv=np.ascontiguousarray(model.uv.numpy()[model.uv_faces.numpy()[face_idx]], np.float32),
+            neighbour_start=neighbour_start,
+            neighbour=neighbour,
+            incident_start=incident_start,
+            incident_face=incident_face,
+            incident_corner=incident_corner,
+            incident_slot=incident_slot,
+        )
+
+
+def _neighbourhood(faces: np.ndarray, vertex_count: int) -> tuple[np.ndarray, ...]:
+    order = np.argsort(faces.reshape(-1), kind="stable")
+    incident_face = (order // 3).astype(np.int32)
+    incident_corner = (order % 3).astype(np.int32)
+    incident_start = np.searchsorted(faces.reshape(-1)[order], np.arange(vertex_count + 1)).astype(np.int32)
+    starts, neighbours, slots = [0], [], np.zeros((len(order), 3), np.int32)
+    for vertex in range(vertex_count):
+        places = {vertex: 0}
+        for incidence in range(incident_start[vertex], incident_start[vertex + 1]):
+            for corner in range(3):
+                other = int(faces[incident_face[incidence], corner])
+                slots[incidence, corner] = places.setdefault(other, len(places))
+        neighbours.extend(places)
+        starts.append(len(neighbours))
+    return incident_start, incident_face, incident_corner, np.array(starts, np.int32), np.array(neighbours, np.int32), slots
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def surface_normals(points, faces, incident_start, incident_face):
+    """Unit vertex normals `(vertices, 3)` of the points, area-weighted; outward for counter-clockwise faces."""
+    normals = np.empty_like(points)
+    for v in prange(len(points)):
+        x = np.float32(0.0)
+        y = np.float32(0.0)
+        z = np.float32(0.0)
+        for i in range(incident_start[v], incident_start[v + 1]):
+            a, b, c = faces[incident_face[i], 0], faces[incident_face[i], 1], faces[incident_face[i], 2]
+            ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+            vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+            x += uy * vz - uz * vy
+            y += uz * vx - ux * vz
+            z += ux * vy - uy * vx
+        over = np.float32(1.0) / max(np.float32(np.sqrt(x * x + y * y + z * z)), np.float32(1e-20))
+        normals[v, 0] = x * over
+        normals[v, 1] = y * over
+        normals[v, 2] = z * over
+    return normals
