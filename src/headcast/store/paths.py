@@ -30,6 +30,15 @@ class CapturePaths:
         """Pieces of an unfinished preparation."""
         return self.root / "parts"
 
+    @property
+    def unfinished(self) -> Path:
+        """What is being prepared; gone when it is done."""
+        return self.parts / "about.json"
+
+    def part(self, start: int, stop: int) -> Path:
+        """Frames `start` to `stop` (exclusive) and the state after them."""
+        return self.parts / f"frames_{start:06d}_{stop:06d}.npz"
+
 
 @dataclass(frozen=True)
 class RunPaths:

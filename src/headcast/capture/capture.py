@@ -1,0 +1,131 @@
+"""A prepared recording: where its frames are, which landmarks they show, and where the person is; pictures are decoded on demand."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+from numpy import ndarray
+
+from headcast.capture.source import Source, open_source
+from headcast.errors import FormatError, InputError
+from headcast.perceive import Matte, Window
+from headcast.store import About, CapturePaths, read_arrays
+
+KIND = "capture"
+SCHEMA = 1
+ARRAYS = {
+    "landmarks_px": ("frames", 478, 2),
+    "depth_px": ("frames", 478),
+    "confidence": ("frames", 478),
+    "visibility": ("frames", 478),
+    "found": ("frames",),
+    "cuts": ("frames",),
+    "damaged": ("frames",),
+    "time_s": ("frames",),
+    "box": ("frames", 4),
+    "matte_window": ("frames", 4),
+}
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What was recorded and what was perceived in it. Pixel positions are those of the upright frames in square pixels."""
+
+    paths: CapturePaths
+    source_path: Path
+    size: tuple[int, int]
+    """Height and width of the upright frames."""
+    fps: float | None
+    """Mean frames per second; None for a single picture."""
+    focal_hint_px: float | None
+    """Focal length in pixels according to the recording's tags, where they say."""
+    landmarks_px: Float32[ndarray, "frames 478 2"]
+    """Zeros where no face was found."""
+    depth_px: Float32[ndarray, "frames 478"]
+    """Rough depth of the landmarks along the view, growing away from the camera, about the middle of the head."""
+    confidence: Float32[ndarray, "frames 478"]
+    """How far each landmark can be trusted, 0 to 1; zeros where no face was found."""
+    visibility: Float32[ndarray, "frames 478"]
+    """0 where the face hides the landmark itself, 1 where it is seen freely."""
+    found: Bool[ndarray, "frames"]
+    cuts: Bool[ndarray, "frames"]
+    """The frame starts a new shot or shows another face than the one followed before; never true for the first frame."""
+    damaged: Bool[ndarray, "frames"]
+    """The frame could not be decoded and repeats the one before."""
+    time_s: Float64[ndarray, "frames"]
+    """Seconds since the first frame."""
+    box: Float32[ndarray, "frames 4"]
+    """Square around the face: centre x, y and side in pixels, roll in radians (0 upright, positive clockwise as seen)."""
+    matte_windows: Int32[ndarray, "frames 4"]
+    """Left, top, width and height of the part of the frame that the stored matte covers; zeros where there is none."""
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.time_s)
+
+    @classmethod
+    def open(cls, folder: str | Path, source: str | Path | None = None) -> "Capture":
+        """Reads a finished Capture folder. Name `source` where the recording has moved since.
+
+        Raises `InputError` where the folder holds something else, is unfinished or its recording is gone, `FormatError` where it is broken.
+        """
+        paths = CapturePaths(Path(folder))
+        if not paths.about.is_file() and paths.parts.is_dir():
+            raise InputError(f"the preparation of this capture was not finished; run the same command with --resume. Folder: {paths.root}")
+        about = About.load(paths.about, KIND, SCHEMA)
+        arrays = read_arrays(paths.landmarks, ARRAYS)
+        try:
+            size = (int(about.details["size"][0]), int(about.details["size"][1]))
+            fps, focal, warnings = about.details["fps"], about.details["focal_hint_px"], tuple(about.details["warnings"])
+            source_path = Path(source) if source is not None else Path(about.details["source"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise FormatError(f"expected size, fps, focal_hint_px, warnings and source among the details, found {about.details!r:.200}") from error
+        floats = {name: arrays[name].astype(np.float32) for name in ("landmarks_px", "depth_px", "confidence", "visibility", "box")}
+        flags = {name: arrays[name].astype(bool) for name in ("found", "cuts", "damaged")}
+        times_s, windows = arrays["time_s"].astype(np.float64), arrays["matte_window"].astype(np.int32)
+        return cls(paths, source_path, size, fps, focal, **floats, **flags, time_s=times_s, matte_windows=windows, warnings=warnings)
+
+    def open_source(self) -> Source:
+        """The recording itself; raises `InputError` where it is gone or its frames have another size."""
+        source = open_source(self.source_path, fps=self.fps or 25.0)
+        if source.size != self.size:
+            raise InputError(
+                f"the recording has changed since it was prepared: expected frames of {self.size[1]}×{self.size[0]}, "
+                f"found {source.size[1]}×{source.size[0]}. Prepare it again with --overwrite: {self.source_path}"
+            )
+        return source
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[tuple[int, UInt8[ndarray, "height width 3"], UInt8[ndarray, "height width"]]]:
+        """Frame index, sRGB picture and matte, decoded one after another; `indices` must ascend, None means all."""
+        wanted = range(self.frame_count) if indices is None else [int(i) for i in indices]
+        for frame in self.open_source().select(wanted):
+            if frame.frame_idx < self.frame_count:
+                yield frame.frame_idx, frame.image, self.matte(frame.frame_idx)
+
+    def matte(self, frame_idx: int) -> UInt8[ndarray, "height width"]:
+        """Opacity of the followed person over the whole frame, 0 to 255; 0 outside of the window, and everywhere where no face was found."""
+        whole = np.zeros(self.size, np.uint8)
+        stored = self.matte_window(frame_idx)
+        if stored is not None:
+            size = (stored.window.width, stored.window.height)
+            stored.window.cut(whole)[:] = (
+                cv2.resize(stored.alpha, size, interpolation=cv2.INTER_LINEAR) if stored.alpha.shape[::-1] != size else stored.alpha
+            )
+        return whole
+
+    def matte_window(self, frame_idx: int) -> Matte | None:
+        """The matte as it is stored: a window around the head, at its own size or smaller; None where no face was found."""
+        left, top, width, height = (int(n) for n in self.matte_windows[frame_idx])
+        if width == 0:
+            return None
+        path = self.paths.matte(frame_idx)
+        alpha = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if alpha is None:
+            raise FormatError(
+                f"expected the matte of frame {frame_idx}, found nothing readable at {path}. Prepare the recording again with --overwrite."
+            )
+        return Matte(Window(left, top, width, height), alpha)

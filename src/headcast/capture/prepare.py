@@ -1,0 +1,254 @@
+"""Prepares a recording: decodes it once, follows the face, cuts out the person, and keeps the result in a Capture folder."""
+
+import hashlib
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from headcast.capture.capture import KIND, SCHEMA, Capture
+from headcast.capture.parts import Arrays, Progress, read_progress, write_part
+from headcast.capture.source import Source, SourceFrame, open_source
+from headcast.errors import FormatError, HeadcastError, InputError
+from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
+from headcast.perceive.mesh import LANDMARK_COUNT
+from headcast.solve.step import Step, follow
+from headcast.store import About, CapturePaths, InputFile, replace_file, write_arrays
+
+_QUEUED = 6
+"""Frames that may wait between decoding, landmarks and matting."""
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """How a recording is prepared."""
+
+    detector: DetectorName = "mediapipe"
+    """Landmark back end: the network inside MediaPipe's wheel, or MediaPipe Tasks with a bundle that you bring."""
+    detector_file: Path | None = None
+    """The bundle (face_landmarker.task) for `mediapipe_tasks`."""
+    folder_fps: float = 25.0
+    """Frames per second of a folder of pictures, which has no clock of its own."""
+    follow: FollowConfig = field(default_factory=FollowConfig)
+    """How the face is followed from frame to frame."""
+    matte: MatteConfig = field(default_factory=MatteConfig)
+    """How the person is cut out."""
+    part_frames: int = 100
+    """Frames between two points from which an interrupted preparation can go on."""
+
+    def key(self) -> str:
+        """The settings that change the result, as text."""
+        settings = {name: value for name, value in asdict(self).items() if name not in ("part_frames", "detector_file")}
+        return json.dumps(settings, sort_keys=True, default=str)
+
+
+def prepare(
+    source_path: str | Path,
+    folder: str | Path,
+    config: PrepareConfig | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    readers: tuple[Callable[[Step], None], ...] = (),
+) -> Capture:
+    """The Capture of a recording, made or, where `folder` already holds it, opened; see `prepare_steps`."""
+    return follow(prepare_steps(source_path, folder, config, resume=resume, overwrite=overwrite), *readers)
+
+
+def prepare_steps(
+    source_path: str | Path, folder: str | Path, config: PrepareConfig | None = None, *, resume: bool = False, overwrite: bool = False
+) -> Generator[Step, None, Capture]:
+    """Prepares a recording, one `Step` per frame; the generator's value is the Capture.
+
+    A finished folder of the same recording and settings is used as it is. An unfinished one goes on with `resume` and gives the
+    same result as if it had never stopped. `overwrite` starts anew; it removes only files that Headcast wrote.
+
+    Raises:
+        InputError: the recording is missing, or the folder holds something else.
+        FormatError: the recording cannot be decoded.
+    """
+    config = config or PrepareConfig()
+    paths = CapturePaths(Path(folder))
+    source = open_source(source_path, config.folder_fps)
+    recording = _identity(source)
+    progress = _admit(paths, recording, config, resume, overwrite)
+    if progress is None and paths.about.is_file():
+        yield Step("perceive", source.frame_count, source.frame_count, message=f"using the landmarks and mattes already in {paths.root}")
+        return Capture.open(paths.root, source_path)
+    done = 0 if progress is None else progress.frame_count
+    if done:
+        yield Step("perceive", done, source.frame_count, message=f"going on at frame {done} of {source.frame_count}")
+    else:
+        About(KIND, SCHEMA, {"source": recording}, {"unfinished": True, "config": config.key()}).save(paths.unfinished)
+    rows = yield from _perceive(source, paths, config, progress)
+    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    if progress is not None:
+        arrays = {name: np.concatenate([value, arrays[name]]) if arrays else value for name, value in progress.frames.items()}
+    if not arrays:
+        raise FormatError(f"expected at least one frame, found none that can be decoded, in {source_path}")
+    _finish(paths, source, recording, config, arrays)
+    return Capture.open(paths.root, source_path)
+
+
+def _identity(source: Source) -> InputFile:
+    """The recording by contents; of several pictures, their names and contents in order."""
+    if len(source.files) == 1:
+        return InputFile.of(source.files[0])
+    inputs = [InputFile.of(file) for file in source.files]
+    listing = "".join(f"{file.name} {one.sha256}\n" for file, one in zip(source.files, inputs))
+    return InputFile(source.path.resolve(), sum(one.byte_count for one in inputs), hashlib.sha256(listing.encode()).hexdigest())
+
+
+def _admit(paths: CapturePaths, recording: InputFile, config: PrepareConfig, resume: bool, overwrite: bool) -> Progress | None:
+    """What to go on from. Clears the folder where that is allowed, refuses where it is needed and not allowed."""
+    if not paths.root.exists() or (paths.root.is_dir() and not any(paths.root.iterdir())):
+        return None
+    if not paths.root.is_dir():
+        raise InputError(f"expected a folder to write to, found a file at {paths.root}")
+    finished, begun = paths.about.is_file(), paths.unfinished.is_file()
+    if overwrite:
+        _clear(paths)
+        return None
+    if not finished and not begun:
+        raise InputError(f"expected an empty folder, found {sorted(p.name for p in paths.root.iterdir())[:5]}. Choose another one: {paths.root}")
+    about = About.load(paths.about if finished else paths.unfinished, KIND, SCHEMA)
+    if not about.inputs["source"].same_contents(recording):
+        raise InputError(
+            f"the folder holds the capture of another recording ({about.inputs['source'].path}). Use --overwrite or another folder: {paths.root}"
+        )
+    if about.details.get("config") != config.key():
+        raise InputError(f"the folder holds a capture of this recording made with other settings. Use --overwrite or another folder: {paths.root}")
+    if finished:
+        return None
+    if not resume:
+        raise InputError(
+            f"the folder holds an unfinished capture of this recording. Use --resume to go on or --overwrite to start anew: {paths.root}"
+        )
+    return read_progress(paths)
+
+
+def _clear(paths: CapturePaths) -> None:
+    for folder in (paths.parts, paths.mattes):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    paths.about.unlink(missing_ok=True)
+    paths.landmarks.unlink(missing_ok=True)
+
+
+def _perceive(source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None) -> Generator[Step, None, list[Arrays]]:
+    """Arrays of each frame that is not in `progress`. Decoding and matting run beside the landmarks, each on a thread of its own."""
+    start = 0 if progress is None else progress.frame_count
+    follower = FaceFollower(DETECTORS[config.detector](config.detector_file), FaceFinder(), config.follow)
+    matting = Matting(config.matte)
+    if progress is not None:
+        follower.state, matting.state = progress.follow, progress.matte
+    paths.mattes.mkdir(parents=True, exist_ok=True)
+    rows: list[Arrays] = []
+    waiting: deque[tuple[SourceFrame, Sighting, Future]] = deque()
+    written = 0
+    with ThreadPoolExecutor(1, "decode") as decoder, ThreadPoolExecutor(1, "matte") as matter:
+        for frame in _ahead(source.frames(start), decoder):
+            sighting = Sighting(None, False) if frame.damaged else follower.step(frame.image, frame.time_s)
+            waiting.append((frame, sighting, matter.submit(_matte, matting, paths, frame, sighting)))
+            full = len(rows) + len(waiting) - written >= config.part_frames
+            while waiting and (full or len(waiting) > _QUEUED):
+                rows.append(_row(*waiting.popleft()))
+                idx = start + len(rows)
+                yield Step("perceive", idx, max(source.frame_count, idx), {"found": float(rows[-1]["found"])}, frame_idx=idx - 1)
+            if full:
+                write_part(paths, start + written, rows[written:], follower.state, matting.state)
+                written = len(rows)
+        while waiting:
+            rows.append(_row(*waiting.popleft()))
+            idx = start + len(rows)
+            yield Step("perceive", idx, max(source.frame_count, idx), {"found": float(rows[-1]["found"])}, frame_idx=idx - 1)
+    return rows
+
+
+def _ahead(frames: Iterator[SourceFrame], decoder: ThreadPoolExecutor) -> Iterator[SourceFrame]:
+    """The same frames, decoded a few ahead on the decoder's thread."""
+    coming = deque(decoder.submit(next, frames, None) for _ in range(_QUEUED))
+    while (frame := coming.popleft().result()) is not None:
+        coming.append(decoder.submit(next, frames, None))
+        yield frame
+
+
+def _matte(matting: Matting, paths: CapturePaths, frame: SourceFrame, sighting: Sighting) -> tuple[int, int, int, int]:
+    """Writes the matte of a frame and returns its window; zeros where there is no face."""
+    if sighting.landmarks is None:
+        matting.state = None
+        return 0, 0, 0, 0
+    matte = matting.step(frame.image, frame.alpha, sighting.landmarks.box, sighting.cut)
+    with replace_file(paths.matte(frame.frame_idx)) as temporary:
+        if not cv2.imwrite(str(temporary), matte.alpha, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
+            raise HeadcastError(f"could not write {paths.matte(frame.frame_idx)}. Free some disk space or choose another folder.")
+    return matte.window.left, matte.window.top, matte.window.width, matte.window.height
+
+
+def _row(frame: SourceFrame, sighting: Sighting, window: Future) -> Arrays:
+    seen = sighting.landmarks
+    nothing = np.zeros(LANDMARK_COUNT, np.float32)
+    return {
+        "landmarks_px": np.zeros((LANDMARK_COUNT, 2), np.float32) if seen is None else seen.points_px,
+        "depth_px": nothing if seen is None else seen.depth_px,
+        "confidence": nothing if seen is None else seen.confidence,
+        "visibility": nothing if seen is None else seen.visibility,
+        "found": np.array(seen is not None),
+        "cuts": np.array(sighting.cut),
+        "damaged": np.array(frame.damaged),
+        "time_s": np.array(frame.time_s),
+        "box": np.zeros(4, np.float32) if seen is None else _box_row(seen.box),
+        "matte_window": np.array(window.result(), np.int32),
+    }
+
+
+def _box_row(box: FaceBox) -> np.ndarray:
+    return np.array([*box.center_px, box.side_px, box.roll_rad], np.float32)
+
+
+def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: PrepareConfig, arrays: Arrays) -> None:
+    """Writes the arrays, then `about.json`, which makes the folder a finished one, and removes the pieces."""
+    write_arrays(paths.landmarks, arrays)
+    details = {
+        "source": str(source.path.resolve()),
+        "config": config.key(),
+        "frames": len(arrays["time_s"]),
+        "size": list(source.size),
+        "fps": source.metadata.fps,
+        "focal_hint_px": source.metadata.focal_px,
+        "kind": source.metadata.kind,
+        "rotation_deg": source.metadata.rotation_deg,
+        "mirrored": source.metadata.mirrored,
+        "pixel_aspect": source.metadata.pixel_aspect,
+        "warnings": [*source.warnings, *_findings(arrays)],
+    }
+    About(KIND, SCHEMA, {"source": recording}, details).save(paths.about)
+    shutil.rmtree(paths.parts)
+
+
+def _findings(arrays: Arrays) -> list[str]:
+    """What a person should know about the clip, naming frames."""
+    findings = []
+    lost, cuts, damaged = ~arrays["found"], np.flatnonzero(arrays["cuts"]), arrays["damaged"]
+    if lost.all():
+        findings.append("no face was found in any frame")
+    elif lost.any():
+        findings.append(f"no face was found in {lost.sum()} of {len(lost)} frames: {_spans(lost)}")
+    if damaged.any():
+        findings.append(f"{damaged.sum()} frames could not be decoded: {_spans(damaged)}")
+    if len(cuts):
+        findings.append(f"a new shot or another face starts at frame {', '.join(str(i) for i in cuts[:20])}")
+    return findings
+
+
+def _spans(flags: np.ndarray, most: int = 12) -> str:
+    """Runs of true values, such as "3–7, 12"."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    runs = [f"{a}" if a == b - 1 else f"{a}–{b - 1}" for a, b in zip(edges[::2], edges[1::2])]
+    return ", ".join(runs[:most]) + (f" and {len(runs) - most} more" if len(runs) > most else "")
