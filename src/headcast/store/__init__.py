@@ -2,7 +2,7 @@
 
 from headcast.store.about import About, InputFile
 from headcast.store.files import Axis, check_arrays, read_arrays, read_json, replace_file, sha256_of, write_arrays, write_json, write_text
-from headcast.store.paths import CapturePaths, RunPaths
+from headcast.store.paths import CapturePaths, RunPaths, SyntheticPaths
 
 __all__ = [
     "About",
@@ -10,6 +10,7 @@ __all__ = [
     "CapturePaths",
     "InputFile",
     "RunPaths",
+    "SyntheticPaths",
     "check_arrays",
     "read_arrays",
     "read_json",

@@ -98,3 +98,38 @@ class RunPaths:
     @property
     def exports(self) -> Path:
         return self.root / "exports"
+
+    @property
+    def evaluation(self) -> Path:
+        """How the run compares with the truth."""
+        return self.root / "evaluation.json"
+
+
+@dataclass(frozen=True)
+class SyntheticPaths:
+    """Files of a rendered clip whose every parameter is known."""
+
+    root: Path
+
+    @property
+    def about(self) -> Path:
+        return self.root / "about.json"
+
+    @property
+    def video(self) -> Path:
+        return self.root / "video.mp4"
+
+    @property
+    def pictures(self) -> Path:
+        return self.root / "frames"
+
+    def picture(self, frame_idx: int) -> Path:
+        return self.pictures / f"{frame_idx:06d}.png"
+
+    @property
+    def truth(self) -> Path:
+        return self.root / "truth.npz"
+
+    @property
+    def albedo_picture(self) -> Path:
+        return self.root / "albedo.png"
