@@ -22,6 +22,9 @@ VERBS = {
 }
 """Every verb and the first line of its help. Verbs are imported when they are run, so that `--help` is instant."""
 
+OPENCV_WITHOUT_WINDOWS = "pip install --no-deps --force-reinstall opencv-contrib-python-headless==4.11.0.86"
+"""Replaces the files of the OpenCV that MediaPipe brings by those of the same version without windows."""
+
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -103,8 +106,8 @@ def _say(message: str) -> None:
 
 
 def _missing_system_library(error: ImportError) -> str | None:
-    """What to do where OpenCV, which MediaPipe brings, lacks a library that bare Linux servers do not have."""
+    """What to do where OpenCV, which MediaPipe brings, asks for graphics libraries that bare Linux servers do not have."""
     text = str(error)
     if not any(library in text for library in ("libGL.so", "libgthread-2.0", "libglib-2.0")):
         return None
-    return f"a system library is missing ({text}). Run: apt-get install libgl1 libglib2.0-0   (or your system's packages of these names)"
+    return f"OpenCV needs a graphics library that is not on this system ({text}). Its build without windows does not; run: {OPENCV_WITHOUT_WINDOWS}"
