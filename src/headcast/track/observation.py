@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from numba import njit, prange
+from numba import njit
 
 from headcast.track.photometric import GAMMA
 
@@ -120,10 +120,10 @@ def _halved(picture: Picture) -> Picture:
     return Picture(window, image, picture_gradient(image), matte)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, cache=True)
 def _gradient(image, out):
     height, width, _ = image.shape
-    for y in prange(height):
+    for y in range(height):
         up, down = max(y - 1, 0), min(y + 1, height - 1)
         for x in range(width):
             left, right = max(x - 1, 0), min(x + 1, width - 1)

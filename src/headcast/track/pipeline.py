@@ -27,7 +27,8 @@ from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_colours, 
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
 from headcast.track.quality import FrameQuality, measure_frame
-from headcast.track.sequence import Clock, Observations, linearise, smooth, track_forward
+from headcast.track.prefetch import ahead
+from headcast.track.sequence import Clock, linearise, smooth, track_forward
 from headcast.track.track import Track
 
 
