@@ -19,7 +19,7 @@ from headcast.errors import FormatError, HeadcastError, InputError
 from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
 from headcast.perceive.mesh import LANDMARK_COUNT
 from headcast.solve.step import Step, follow
-from headcast.store import About, CapturePaths, InputFile, replace_file, write_arrays
+from headcast.store import About, CapturePaths, InputFile, frame_spans, replace_file, write_arrays
 
 _QUEUED = 6
 """Frames that may wait between decoding, landmarks and matting."""
@@ -239,16 +239,9 @@ def _findings(arrays: Arrays) -> list[str]:
     if lost.all():
         findings.append("no face was found in any frame")
     elif lost.any():
-        findings.append(f"no face was found in {lost.sum()} of {len(lost)} frames: {_spans(lost)}")
+        findings.append(f"no face was found in {lost.sum()} of {len(lost)} frames: {frame_spans(lost)}")
     if damaged.any():
-        findings.append(f"{damaged.sum()} frames could not be decoded: {_spans(damaged)}")
+        findings.append(f"{damaged.sum()} frames could not be decoded: {frame_spans(damaged)}")
     if len(cuts):
         findings.append(f"a new shot or another face starts at frame {', '.join(str(i) for i in cuts[:20])}")
     return findings
-
-
-def _spans(flags: np.ndarray, most: int = 12) -> str:
-    """Runs of true values, such as "3–7, 12"."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    runs = [f"{a}" if a == b - 1 else f"{a}–{b - 1}" for a, b in zip(edges[::2], edges[1::2])]
-    return ", ".join(runs[:most]) + (f" and {len(runs) - most} more" if len(runs) > most else "")

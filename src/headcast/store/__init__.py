@@ -3,6 +3,7 @@
 from headcast.store.about import About, InputFile
 from headcast.store.files import Axis, check_arrays, read_arrays, read_json, replace_file, sha256_of, write_arrays, write_json, write_text
 from headcast.store.paths import CapturePaths, RunPaths, SyntheticPaths
+from headcast.store.spans import frame_spans
 
 __all__ = [
     "About",
@@ -12,6 +13,7 @@ __all__ = [
     "RunPaths",
     "SyntheticPaths",
     "check_arrays",
+    "frame_spans",
     "read_arrays",
     "read_json",
     "replace_file",
