@@ -31,6 +31,8 @@ class Sigmas:
     """Joints that expressions already turn."""
     log_focal: float = 0.3
     """Natural logarithm of the focal length around its guess, where nothing better is known."""
+    log_focal_hint: float = 0.05
+    """The same where the recording's tags state a focal length."""
     landmark_offset: float = 0.0015
     """Offset of a person's landmarks from the model's, metres."""
 

@@ -17,6 +17,7 @@ from headcast.track.frame import (
     landmark_equations,
     prior_equations,
     state_vector,
+    step_frame,
     view_of,
 )
 from headcast.track.observation import Observation
@@ -106,18 +107,12 @@ def joint_step(
     if length > 1.5:
         shared[:-1] *= 1.5 / length
     changed = person.changed(identity=person.identity + shared[:-1], focal_px=person.focal_px * np.exp(shared[-1]))
-    states = tuple(_bounded_move(person, state, step) for state, step in zip(keyframes.states, solved.blocks, strict=True))
+    # Given the shared step, each frame takes its own best one within the bounds.
+    states = tuple(
+        step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)
+        for state, (matrix, right) in zip(keyframes.states, blocks, strict=True)
+    )
     return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1])))
-
-
-def _bounded_move(person: Person, state: FrameState, step: np.ndarray) -> FrameState:
-    prior, unknowns = person.tracked.prior, person.tracked.unknowns
-    position = state_vector(state, unknowns)
-    step = np.clip(step, prior.lower - position, prior.upper - position)
-    turn = np.linalg.norm(step[:3])
-    if turn > 0.3:
-        step[:3] *= 0.3 / turn
-    return state.moved(step, unknowns)
 
 
 def solve_by_landmarks(person: Person, observations: Sequence[Observation], prior: SharedPrior, config: TrackConfig, steps: int = 15) -> Keyframes:

@@ -66,7 +66,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     clip = _Clip.of(capture, config)
     watch = _Watch()
     person = _first_person(capture, model, config)
-    prior = _shared_prior(person, config)
+    prior = _shared_prior(capture, person, config)
 
     yield Step("person", 0, config.rounds, message="finding out who it is")
     key_idx = choose_keyframes(capture.landmarks_px, capture.confidence, clip.usable, config.keyframes)
@@ -87,6 +87,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
         keyframes = replace_states(keyframes, states)
         for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
             yield step
+        states |= {o.frame_idx: state for o, state in zip(keyframes.observations, keyframes.states, strict=True)}
         watch.stage("person again")
         for turn in range(2):
             fits = {}
@@ -172,7 +173,7 @@ def _first_person(capture: Capture, model: HeadModel, config: TrackConfig) -> Pe
     """The model's mean head, with what the user gave."""
     given = {} if config.given is None else read_arrays(config.given)
     height, width = capture.size
-    guess = 1.2 * max(height, width)
+    guess = capture.focal_hint_px or 1.2 * max(height, width)
     focal = np.asarray(config.focal_px if config.focal_px is not None else given.get("focal_px", guess), np.float64)
     tracked = TrackedModel.of(model, config.sigmas)
     identity = np.zeros(model.identity_count)
@@ -188,10 +189,11 @@ def _first_person(capture: Capture, model: HeadModel, config: TrackConfig) -> Pe
     )
 
 
-def _shared_prior(person: Person, config: TrackConfig) -> SharedPrior:
+def _shared_prior(capture: Capture, person: Person, config: TrackConfig) -> SharedPrior:
     given = {} if config.given is None else read_arrays(config.given)
     known = config.focal_px is not None or "focal_px" in given
-    return SharedPrior(float(np.log(person.focal_px.mean())), 1e-6 if known else config.sigmas.log_focal, "identity" in given)
+    sigma = 1e-6 if known else config.sigmas.log_focal_hint if capture.focal_hint_px else config.sigmas.log_focal
+    return SharedPrior(float(np.log(person.focal_px.mean())), sigma, "identity" in given)
 
 
 def _assemble(

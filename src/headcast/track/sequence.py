@@ -1,5 +1,6 @@
 """Passes over the frames of a clip in order: each frame from the one before, and all frames together along time."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from headcast.solve import Step, solve_chain
 from headcast.track.config import Motion, TrackConfig
 from headcast.track.frame import FrameFit, difference, fit_frame, fit_landmarks, landmark_equations, state_vector
 from headcast.track.observation import Observation
-from headcast.track.person import Person, interocular
+from headcast.track.person import Person, Prior, interocular
 from headcast.track.person_fit import pose_from_landmarks
 from headcast.track.points import FrameState, Unknowns
 
@@ -89,6 +90,8 @@ def linearise(
     """Takes every frame a few steps on by itself and gives its equations where it got to."""
     for done, observation in enumerate(observations(None), start=1):
         state = states[observation.frame_idx]
+        if steps:
+            state = fit_landmarks(person, observation, state, config, steps=1)
         fit = fit_frame(person, observation, state, config, steps=(steps + 1,))
         yield Step(stage, done, len(states), {"inliers": fit.inlier_share}, frame_idx=observation.frame_idx), observation.frame_idx, fit
 
@@ -98,22 +101,36 @@ def smooth(person: Person, fits: Mapping[int, FrameFit], clock: Clock, config: T
     unknowns, prior, names = person.tracked.unknowns, person.tracked.prior, person.tracked.model.joint_names
     order = sorted(fits)
     starts = {idx: fits[idx].linearised_at for idx in order}
-    matrices, rights = [], []
-    for idx in order:
-        equations, position = fits[idx].equations, state_vector(starts[idx], unknowns)
-        held = ((position <= prior.lower + 1e-6) & (equations.right < 0)) | ((position >= prior.upper - 1e-6) & (equations.right > 0))
-        scale = np.diag(equations.matrix)
-        matrix = equations.matrix.astype(np.float64) + np.diag(1e-3 * scale + 1e-9 + np.where(held, 1e3 * scale, 0))
-        matrices.append(matrix)
-        rights.append(np.where(held, 0, equations.right))
+    positions = {idx: state_vector(starts[idx], unknowns) for idx in order}
     links, gaps = [], []
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in itertools.pairwise(order):
         linked = clock.continues(before, after)
         links.append(link_precision(unknowns, config.motion, names, clock.gap(before, after)) if linked else np.zeros(unknowns.count))
         gaps.append(difference(starts[before], starts[after], unknowns))
-    steps = solve_chain(matrices, rights, links, gaps)
-    moved = {}
-    for idx, step in zip(order, steps, strict=True):
-        position = state_vector(starts[idx], unknowns)
-        moved[idx] = starts[idx].moved(np.clip(step, prior.lower - position, prior.upper - position), unknowns)
-    return moved
+    # Bounds: what is pushed against one stays there; what a solve takes beyond one is put on it and the rest solved again.
+    fixed = {idx: _pushed_out(fits[idx].equations.right, positions[idx], prior) for idx in order}
+    for _ in range(5):
+        matrices, rights = [], []
+        for idx in order:
+            equations, bound = fits[idx].equations, fixed[idx]
+            scale = np.diag(equations.matrix) + 1e-6
+            stiff = np.where(bound != 0, 1e6 * scale, 0)
+            target = np.where(bound < 0, prior.lower, np.where(bound > 0, prior.upper, 0)) - positions[idx]
+            matrices.append(equations.matrix + np.diag(1e-3 * scale + stiff))
+            rights.append(equations.right + np.where(bound != 0, stiff * target, 0))
+        steps = dict(zip(order, solve_chain(matrices, rights, links, gaps), strict=True))
+        beyond = 0
+        for idx in order:
+            after = positions[idx] + steps[idx]
+            new = np.where(after < prior.lower - 1e-4, -1, np.where(after > prior.upper + 1e-4, 1, 0)) * (fixed[idx] == 0)
+            fixed[idx] = fixed[idx] + new
+            beyond += int(np.abs(new).sum())
+        if beyond == 0:
+            break
+    clipped = {idx: np.clip(steps[idx], prior.lower - positions[idx], prior.upper - positions[idx]) for idx in order}
+    return {idx: starts[idx].moved(clipped[idx], unknowns) for idx in order}
+
+
+def _pushed_out(right: Float[np.ndarray, "unknowns"], position: Float[np.ndarray, "unknowns"], prior: Prior) -> Int[np.ndarray, "unknowns"]:
+    """−1 or 1 for unknowns at their lower or upper bound that their equations push further, 0 for the others."""
+    return np.where((position <= prior.lower + 1e-6) & (right < 0), -1, np.where((position >= prior.upper - 1e-6) & (right > 0), 1, 0))
