@@ -1,22 +1,28 @@
 """TensorBoard curves of a run's steps."""
 
 from pathlib import Path
+from typing import Any
 
 from headcast.errors import MissingExtraError
 from headcast.solve.step import Step
 
 
 class StepCurves:
-    """Writes each term of each stage as a curve over the stage's progress. A reader for `follow`; use it as a context."""
+    """Writes each term of each stage as a curve over the stage's progress. A reader for `follow`; use it as a context.
+
+    The folder is made with the first step.
+    """
 
     def __init__(self, folder: Path):
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise MissingExtraError("--tensorboard", "tensorboard", "tensorboard") from error
-        self._writer = SummaryWriter(str(folder))
+        self._open = lambda: SummaryWriter(str(folder))
+        self._writer: Any = None
 
     def __call__(self, step: Step) -> None:
+        self._writer = self._writer or self._open()
         for name, value in step.terms.items():
             self._writer.add_scalar(f"{step.stage}/{name}", value, step.done if step.frame_idx is None else step.frame_idx)
 
@@ -24,4 +30,5 @@ class StepCurves:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()

@@ -21,19 +21,18 @@ from headcast.solve.step import Step
 from headcast.store import replace_file
 from headcast.track.drawing import Paintable, paint_dots, paint_surface
 from headcast.track.light import sh_basis
+from headcast.track.person import CLOSURE_PAIRS, FACE_OVAL
 from headcast.track.track import Track
 
 _BACKGROUND = (24, 26, 30)
 _DETECTED = (64, 230, 120)
 _TURN_DEG = (-45.0, 45.0)
 _CHUNK = 32
-_SHOWN_LANDMARKS = np.array(
-    [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132]
-    + [93, 234, 127, 162, 21, 54, 103, 67, 109, 33, 160, 158, 133, 153, 144, 263, 387, 385, 362, 380, 373, 61, 40, 37, 0, 267, 270, 291]
-    + [321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178, 70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 168, 6, 197, 195, 5, 4]
-    + [98, 97, 2, 326, 327, 468, 473]
+_BROWS_NOSE_LIPS_PUPILS = np.array(
+    [70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 168, 6, 197, 195, 5, 4, 98, 97, 2, 326, 327, 61, 291, 0, 17, 33, 133, 263, 362, 468, 473]
 )
-"""MediaPipe landmarks worth a dot: outline, eyes, brows, nose, lips, pupils."""
+_SHOWN_LANDMARKS = np.unique(np.concatenate([FACE_OVAL, CLOSURE_PAIRS.ravel(), _BROWS_NOSE_LIPS_PUPILS]))
+"""MediaPipe landmarks worth a dot."""
 
 
 @dataclass(frozen=True)

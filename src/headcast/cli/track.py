@@ -1,0 +1,54 @@
+"""`headcast track`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from headcast.capture import PrepareConfig
+from headcast.cli.progress import ProgressBar
+from headcast.store import read_json
+from headcast.track.config import TrackConfig
+from headcast.track.run import Run, RunRequest, track_recording
+
+
+def track(
+    video: tyro.conf.Positional[Path],
+    out: Path,
+    config: Annotated[TrackConfig, tyro.conf.arg(name="")] = TrackConfig(),  # noqa: B008
+    model: str = "open",
+    resume: bool = False,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    prepare: PrepareConfig = PrepareConfig(),  # noqa: B008
+) -> None:
+    """Track the head through a video: pose, expression, shape, looks and camera, with a report.
+
+    Args:
+        video: Video, animated GIF, photo, folder of pictures, or a pattern such as 'folder/color_*.png'.
+        out: Folder to write the run to.
+        model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
+        resume: Go on with a run that was interrupted; settings must be the same.
+        overwrite: Remove what an earlier run wrote to the folder and start anew.
+        tensorboard: Also write TensorBoard curves.
+    """
+    request = RunRequest(video, model, config, prepare)
+    with ProgressBar() as bar:
+        run = track_recording(request, out, resume=resume, overwrite=overwrite, tensorboard=tensorboard, readers=(bar,))
+    tell(run)
+
+
+def tell(run: Run) -> None:
+    """Says how it went, where things are and what may come next."""
+    report = read_json(run.paths.report_json)
+    console = Console(highlight=False, soft_wrap=True)
+    error = report["landmark_error_percent_of_interocular"]
+    agreement = "" if error is None else f", landmark error {error['median']:.2f} % of the eye distance"
+    console.print(
+        f"{report['valid_frames']} of {report['frames']} frames tracked{agreement}, {report['frames_per_second']:.1f} frames/s", markup=False
+    )
+    for warning in report["warnings"]:
+        console.print(f"note: {warning['message']}", markup=False)
+    console.print(f"report: {run.paths.report_html}\nvideo:  {run.paths.overlay}\ntrack:  {run.paths.track}", markup=False)
+    console.print(f"next:   headcast view {run.paths.root}   or   headcast export {run.paths.root} --to arrays", markup=False)

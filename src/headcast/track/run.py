@@ -1,0 +1,232 @@
+"""A tracking run as a folder: begun, worked through, finished, killed and resumed, opened again."""
+
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from PIL import Image
+
+from headcast.capture import Capture, PrepareConfig, prepare_steps
+from headcast.errors import ConfigError, InputError
+from headcast.heads import HeadModel
+from headcast.heads.library import load_head
+from headcast.solve.step import Step, follow
+from headcast.solve.step_curves import StepCurves
+from headcast.solve.step_log import StepLog, stage_seconds
+from headcast.store import About, RunPaths, read_arrays, read_json, replace_file, write_arrays, write_json
+from headcast.track.config import TrackConfig
+from headcast.track.overlay import write_overlay
+from headcast.track.pipeline import track_steps
+from headcast.track.report import Work, sample_frames, write_report
+from headcast.track.statistics import statistics
+from headcast.track.track import Track
+
+KIND = "track"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to track, with what, and how."""
+
+    source: Path
+    """Video, animated GIF, photo, folder of pictures or pattern."""
+    model: str = "open"
+    """Head model by name or path, as `load_head` takes it."""
+    config: TrackConfig = field(default_factory=TrackConfig)
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+
+    def settings(self) -> dict[str, Any]:
+        """What config.json holds."""
+        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare))}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    paths: RunPaths
+    track: Track
+    model: HeadModel
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Reads a finished run; raises `InputError` where the folder is something else or unfinished."""
+        paths = RunPaths(Path(folder))
+        if not paths.root.is_dir():
+            raise InputError(f"expected the folder of a tracking run, found {'a file' if paths.root.exists() else 'nothing'} at {paths.root}")
+        if not About.load(paths.about, KIND, SCHEMA).details.get("finished"):
+            raise InputError(f"the run was not finished; run the same headcast track command with --resume. Folder: {paths.root}")
+        track = Track.load(paths.track)
+        return cls(paths, track, load_head(track.model_name))
+
+    @cached_property
+    def capture(self) -> Capture:
+        return Capture.open(self.paths.capture.root)
+
+    @cached_property
+    def albedo(self) -> Float32[ndarray, "side side 3"] | None:
+        """Linear albedo in the model's atlas, where colours were solved."""
+        return read_arrays(self.paths.albedo)["albedo"] if self.paths.albedo.is_file() else None
+
+    @cached_property
+    def albedo_picture(self) -> UInt8[ndarray, "side side 3"] | None:
+        """The albedo as sRGB bytes."""
+        return np.asarray(Image.open(self.paths.albedo_picture)) if self.paths.albedo_picture.is_file() else None
+
+
+def track_recording(
+    request: RunRequest,
+    folder: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    readers: tuple[Callable[[Step], None], ...] = (),
+) -> Run:
+    """The whole of `headcast track`: a recording in, a finished run folder out.
+
+    A finished folder of the same recording and settings is used as it is with `resume`. After a kill, `resume` keeps what was
+    perceived and, where tracking had ended, the track. `overwrite` removes what an earlier run wrote, and nothing else.
+    With `tensorboard`, the steps are also written as curves.
+    """
+    curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
+    paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
+    if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
+        return Run.open(folder)
+    with ExitStack() as opened:
+        own = [opened.enter_context(reader) for reader in (StepLog(paths.steps, keep=resume), *curves)]
+        samples = follow(run_steps(request, paths), *own, *readers)
+    return finish_run(request, paths, samples)
+
+
+def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: bool) -> RunPaths:
+    """Makes the folder a run of this request, or goes on with one; raises `InputError` where it may not be touched."""
+    paths = RunPaths(folder)
+    if resume and overwrite:
+        raise ConfigError("--resume goes on with what is there and --overwrite throws it away: expected one of them, found both")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"expected a folder to write to, found a file at {folder}")
+    if folder.is_dir() and any(folder.iterdir()):
+        _admit(request, paths, resume, overwrite)
+    write_json(paths.config, request.settings())
+    if not paths.about.is_file():
+        About(KIND, SCHEMA, {}, {"source": str(request.source), "finished": False}).save(paths.about)
+    return paths
+
+
+def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
+    """Perceives, tracks and draws, one `Step` per unit of work; the generator's value is pictures for the report, by frame."""
+    capture = yield from prepare_steps(request.source, paths.capture.root, request.prepare, resume=True)
+    model = load_head(request.model)
+    about = About.load(paths.about, KIND, SCHEMA)
+    if "keyframes" in about.details:
+        yield Step("track", 1, 1, message="using the track that is already there")
+    else:
+        result = yield from track_steps(capture, model, request.config)
+        if result.albedo is not None:
+            _save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
+        result.track.save(paths.track)
+        details = {**about.details, "keyframes": list(result.keyframes), "peak_memory_mb": peak_memory_mb()}
+        recording = About.load(paths.capture.about, "capture", SCHEMA).inputs["source"]
+        About(KIND, SCHEMA, {"source": recording}, details).save(paths.about)
+    track = Track.load(paths.track)
+    albedo = read_arrays(paths.albedo)["albedo"] if paths.albedo.is_file() else None
+    return (yield from write_overlay(track, model, capture, albedo, paths.overlay, keep=sample_frames(track, statistics(track, capture))))
+
+
+def finish_run(request: RunRequest, paths: RunPaths, samples: Mapping[int, UInt8[ndarray, "height width 3"]]) -> Run:
+    """Writes the report and marks the run finished."""
+    about = About.load(paths.about, KIND, SCHEMA)
+    track, capture = Track.load(paths.track), Capture.open(paths.capture.root)
+    peak = max(peak_memory_mb(), float(about.details["peak_memory_mb"]))
+    work = Work(request.config.mode, stage_seconds(paths.steps), peak, tuple(about.details["keyframes"]), usable_cores())
+    write_report(track, capture, work, samples, paths)
+    About(KIND, SCHEMA, about.inputs, {**about.details, "finished": True}).save(paths.about)
+    return Run.open(paths.root)
+
+
+def peak_memory_mb() -> float:
+    """Largest resident size of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _admit(request: RunRequest, paths: RunPaths, resume: bool, overwrite: bool) -> None:
+    """Lets a folder that is not empty pass where the user allowed it and it is a run; clears it for `overwrite`."""
+    if not resume and not overwrite:
+        raise InputError(
+            f"expected an empty folder. Use --resume to go on with the run in it, --overwrite to start anew, or another folder: {paths.root}"
+        )
+    if not paths.about.is_file() and not paths.config.is_file():
+        found = ", ".join(sorted(child.name for child in paths.root.iterdir())[:5])
+        raise InputError(
+            f"expected the folder of a tracking run, found {found}. Headcast touches only what it made; choose another folder: {paths.root}"
+        )
+    if paths.about.is_file():
+        About.load(paths.about, KIND, SCHEMA)
+    if overwrite:
+        _clear(paths)
+        return
+    asked, begun = request.settings(), read_json(paths.config) if paths.config.is_file() else request.settings()
+    if asked != begun:
+        raise InputError(
+            f"the run was begun with other settings ({_differences(begun, asked)}). "
+            f"Repeat its command with --resume, or use --overwrite or another folder: {paths.root}"
+        )
+
+
+def _clear(paths: RunPaths) -> None:
+    """Removes what a run writes, `about.json` last, so that a kill in between leaves a folder that can be cleared again."""
+    for folder in (paths.capture.root, paths.tensorboard, paths.exports):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    for file in (
+        paths.config, paths.track, paths.albedo, paths.albedo_picture, paths.checkpoint, paths.steps,
+        paths.overlay, paths.report_json, paths.report_html, paths.evaluation, paths.about,
+    ):  # fmt: skip
+        file.unlink(missing_ok=True)
+
+
+def _save_albedo(paths: RunPaths, albedo: Float32[ndarray, "side side 3"], certainty: Float32[ndarray, "side side"] | None) -> None:
+    write_arrays(paths.albedo, {"albedo": albedo} if certainty is None else {"albedo": albedo, "certainty": certainty.astype(np.float32)})
+    shown = np.where(albedo <= 0.0031308, 12.92 * albedo, 1.055 * np.clip(albedo, 0, None) ** (1 / 2.4) - 0.055)
+    with replace_file(paths.albedo_picture) as temporary:
+        Image.fromarray((np.clip(shown, 0, 1) * 255).round().astype(np.uint8)).save(temporary)
+
+
+def _plain(value: Any) -> Any:
+    """The same value as JSON gives it back."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _differences(begun: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> str:
+    """Settings that differ, as "mode was 'fast', asked 'full'"."""
+    parts = []
+    for name in sorted(set(begun) | set(asked)):
+        before, after = begun.get(name), asked.get(name)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            nested = _differences(before, after, f"{prefix}{name}.")
+            parts += [nested] if nested else []
+        elif before != after:
+            parts.append(f"{prefix}{name} was {before!r}, asked {after!r}")
+    return "; ".join(parts)
