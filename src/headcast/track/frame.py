@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from numba import njit, prange
 
 from headcast.render import rasterize_arrays
 from headcast.solve import solve_box
@@ -88,27 +89,36 @@ def landmark_equations(
     px_per_metre = float(person.focal_px.mean() / state.translation[2])
     information = landmark_weights(person, observation, config, px_per_metre)
     weight = scale * information / (1 + 0.25 * information * (residual**2).sum(1)) ** 2
-    rows = [jacobian.reshape(-1, jacobian.shape[2])]
-    residuals = [residual.reshape(-1)]
-    weights = [np.repeat(weight, 2)]
     # Openings of lips and eyelids are known better than the points themselves: both err alike.
     upper, lower = pair_indices()
-    rows.append((jacobian[upper] - jacobian[lower]).reshape(-1, jacobian.shape[2]))
-    residuals.append((residual[upper] - residual[lower]).reshape(-1))
     sigma = config.sigmas.pair * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
-    weights.append(np.repeat(scale * np.minimum(observation.confidence[upper], observation.confidence[lower]) / sigma**2, 2))
-    stacked, right, weight = np.concatenate(rows).astype(np.float64), np.concatenate(residuals), np.concatenate(weights)
-    weighted = stacked * weight[:, None]
-    return Equations(stacked.T @ weighted, weighted.T @ right), residual
+    pair_weight = scale * np.minimum(observation.confidence[upper], observation.confidence[lower]) / sigma**2
+    root = np.sqrt(np.concatenate([weight, pair_weight])).astype(np.float32)[:, None]
+    rows = np.concatenate([jacobian, jacobian[upper] - jacobian[lower]]) * root[..., None]
+    right = (np.concatenate([residual, residual[upper] - residual[lower]]) * root).astype(np.float32)
+    rows = rows.reshape(-1, rows.shape[2])
+    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64)), residual
 
 
 def with_shared(
     person: Person, motion: Motion, identity_basis: Float[np.ndarray, "points 3 identity"], center: Float[np.ndarray, "2"]
 ) -> Float[np.ndarray, "points 2 unknowns"]:
     """The Jacobian with columns for identity and log focal length after those of the frame."""
-    with_identity = motion.rest_jacobian @ identity_basis[:, :, : len(person.identity)]
-    with_focal = (motion.pixels - np.asarray(center, np.float32))[..., None]
-    return np.concatenate([motion.jacobian, with_identity, with_focal], 2)
+    count, own, identity = len(motion.pixels), motion.jacobian.shape[2], len(person.identity)
+    jacobian = np.empty((count, 2, own + identity + 1), np.float32)
+    jacobian[:, :, :own] = motion.jacobian
+    _chain_identity(motion.rest_jacobian, identity_basis, jacobian, own, identity)
+    jacobian[:, :, -1] = motion.pixels - np.asarray(center, np.float32)
+    return jacobian
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _chain_identity(rest_jacobian, identity_basis, jacobian, first, count):
+    for n in prange(len(jacobian)):
+        for r in range(2):
+            a, b, c = rest_jacobian[n, r, 0], rest_jacobian[n, r, 1], rest_jacobian[n, r, 2]
+            for i in range(count):
+                jacobian[n, r, first + i] = a * identity_basis[n, 0, i] + b * identity_basis[n, 1, i] + c * identity_basis[n, 2, i]
 
 
 def colour_equations(person: Person, view: View, picture: Picture, sums: PhotometricSums, config: TrackConfig, shared: bool) -> Equations:

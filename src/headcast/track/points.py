@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from numba import njit, prange
 
-from headcast.geometry import matrix_from_axis_angle
-from headcast.heads import HeadModel, joint_transforms
+from headcast.heads import HeadModel
 
 
 @dataclass(frozen=True)
@@ -111,15 +110,11 @@ class FrameState:
         angles = self.joint_rotations.copy()
         np.add.at(angles, (unknowns.joint_idx, unknowns.joint_axis), change[unknowns.angles])
         return FrameState(
-            rotation=_rotation(change[:3]) @ self.rotation,
+            rotation=_rodrigues(change[:3].astype(np.float64)) @ self.rotation,
             translation=self.translation + change[3:6],
             joint_rotations=angles,
             expression=self.expression + change[unknowns.expression],
         )
-
-
-def _rotation(axis_angle: np.ndarray) -> np.ndarray:
-    return matrix_from_axis_angle(torch.from_numpy(np.asarray(axis_angle, np.float64))).numpy()
 
 
 @dataclass(frozen=True)
@@ -145,23 +140,42 @@ class Skeleton:
 
     def posed(self, state: FrameState, unknowns: Unknowns) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Joint motions (rotation, translation) in head space, and per joint the pivot and the parent's rotation."""
-        turned = state.joint_rotations.astype(np.float64).copy()
-        for e, j, rotation in zip(unknowns.driver_expression, unknowns.driver_joint, unknowns.driver_rotation, strict=True):
-            turned[j] += state.expression[e] * rotation
-        local = matrix_from_axis_angle(torch.from_numpy(turned))
-        moves = joint_transforms(local, torch.from_numpy(self.joints.astype(np.float64)), self.parents)
-        rotations, shifts = moves.rotation.numpy(), moves.translation.numpy()
+        count = len(self.joints)
+        turned = state.joint_rotations.astype(np.float64)
+        np.add.at(turned, unknowns.driver_joint, state.expression[unknowns.driver_expression, None] * unknowns.driver_rotation)
+        rotations, shifts = np.empty((count, 3, 3), np.float32), np.empty((count, 3), np.float32)
         pivots, parents = np.empty_like(shifts), np.empty_like(rotations)
-        for j, parent in enumerate(self.parents):
-            rotation = np.eye(3) if parent < 0 else rotations[parent]
-            parents[j] = rotation
-            pivots[j] = rotation @ self.joints[j] + (0 if parent < 0 else shifts[parent])
-        return (
-            rotations.astype(np.float32),
-            shifts.astype(np.float32),
-            pivots.astype(np.float32),
-            parents.astype(np.float32),
-        )
+        _turn_joints(turned, self.joints.astype(np.float64), np.array(self.parents), rotations, shifts, pivots, parents)
+        return rotations, shifts, pivots, parents
+
+
+@njit(cache=True)
+def _turn_joints(turned, joints, parent_idx, rotations, shifts, pivots, parent_rotations):
+    for j in range(len(joints)):
+        parent = np.eye(3)
+        shift = np.zeros(3)
+        if parent_idx[j] >= 0:
+            parent = rotations[parent_idx[j]].astype(np.float64)
+            shift = shifts[parent_idx[j]].astype(np.float64)
+        pivot = parent @ joints[j] + shift
+        local = _rodrigues(turned[j])
+        rotation = parent @ local
+        parent_rotations[j] = parent
+        pivots[j] = pivot
+        rotations[j] = rotation
+        shifts[j] = pivot - rotation @ joints[j]
+
+
+@njit(cache=True)
+def _rodrigues(vector):
+    """Rotation matrix of an axis-angle vector (rad)."""
+    x, y, z = vector[0], vector[1], vector[2]
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    squared = x * x + y * y + z * z
+    if squared < 1e-12:
+        return np.eye(3) + cross + 0.5 * cross @ cross
+    angle = np.sqrt(squared)
+    return np.eye(3) + (np.sin(angle) / angle) * cross + ((1 - np.cos(angle)) / squared) * (cross @ cross)
 
 
 @dataclass(frozen=True)
