@@ -78,10 +78,10 @@ def _matte_arrays(state: MatteState | None) -> Arrays:
     if state is None:
         return {}
     window = state.window
-    return {"matte_mask": state.mask, "matte_state_window": np.array([window.left, window.top, window.width, window.height])}
+    return {"matte_alpha": state.alpha, "matte_state_window": np.array([window.left, window.top, window.width, window.height])}
 
 
 def _matte_state(arrays: Mapping[str, ndarray]) -> MatteState | None:
-    if "matte_mask" not in arrays:
+    if "matte_alpha" not in arrays:
         return None
-    return MatteState(Window(*(int(n) for n in arrays["matte_state_window"])), arrays["matte_mask"])
+    return MatteState(Window(*(int(n) for n in arrays["matte_state_window"])), arrays["matte_alpha"])

@@ -37,7 +37,7 @@ class SourceMetadata:
     rotation_deg: int
     """Anticlockwise quarter turns (in degrees) applied to the stored pictures to make them upright."""
     mirrored: bool
-    """The stored pictures were mirrored, as their orientation tag asks."""
+    """Left and right were swapped after the turn, as the orientation tag asks."""
     pixel_aspect: float
     """Width over height of a stored pixel; pictures with other than 1 are enlarged along their shorter pixel side."""
 

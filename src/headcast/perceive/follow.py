@@ -11,7 +11,7 @@ from headcast.perceive.cuts import CutState, step_cuts
 from headcast.perceive.faces import FaceBox, FaceFinder, crop
 from headcast.perceive.mesh import LANDMARK_COUNT, Detector, FaceMesh
 from headcast.perceive.topology import CHIN, FOREHEAD, LEFT_EYE, MESH_COUNT, RIGHT_EYE, mirrored
-from headcast.perceive.visibility import agreement, self_visibility
+from headcast.perceive.visibility import agreement, disagreement, self_visibility
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class FollowConfig:
     """Every so many frames a mirrored, slightly larger and shifted crop is detected too: agreement gives the confidence, the mean removes bias."""
     min_presence: float = 0.5
     """Probability below which the network's own word that there is a face counts as no."""
-    min_agreement: float = 0.25
-    """Mean agreement of two looks below which a face counts as lost."""
+    max_disagreement: float = 0.06
+    """Median distance of two looks, as a share of the face's size, above which there is no face after all."""
     search_every: int = 5
     """While the face stays lost, parts of the picture and turned pictures are searched only this often."""
     patience_s: float = 1.0
@@ -136,13 +136,14 @@ class FaceFollower:
             second = self._second_look(image, box)
             if second is None:
                 return None
-            fresh = agreement(mesh.points[:, :2], second.points[:, :2], n / _BOX_PER_FACE)
-            if fresh.mean() < self._config.min_agreement:
+            distance = disagreement(mesh.points[:, :2], second.points[:, :2]) / n
+            if np.median(distance) * _BOX_PER_FACE > self._config.max_disagreement:
                 return None
-            difference = (second.points[:, :2] - mesh.points[:, :2]) / n
             gain = 1.0 if followed.age == 0 else 0.5
-            bias = bias + gain * (difference / 2 - bias)
-            agreed = agreed + gain * (fresh - agreed)
+            bias = bias + gain * ((second.points[:, :2] - mesh.points[:, :2]) / (2 * n) - bias)
+            fresh = agreement(distance * box.side_px, box.side_px / _BOX_PER_FACE)
+            # What covers a landmark shows at once; trust comes back by halves.
+            agreed = np.minimum(fresh, agreed + gain * (fresh - agreed))
         points = mesh.points.astype(np.float64)
         points[:, :2] += bias * n
         landmarks = _in_picture(points, agreed, box, n, image.shape[:2])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numba
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 
 from headcast.perceive.faces import FaceBox
@@ -14,6 +14,8 @@ from headcast.perceive.graphs import Graph
 
 _NET_PX = 256
 _MODEL_PX = 128
+_HAIR_PX = 12
+"""How far from a person's opaque part soft edges may lie, in the network's pixels."""
 _SEGMENT = """
 input_stream: "image"
 output_stream: "mask"
@@ -46,7 +48,7 @@ class MatteConfig:
     """Longer side of a matte; larger windows are matted at this size."""
     steadiness: float = 0.5
     """Share of the frame before in what hardly changed since, 0 to 1; it takes the shimmer off still edges."""
-    filter_radius: float = 0.016
+    filter_radius: float = 0.01
     """Radius of the guided filter over the window's side."""
     filter_epsilon: float = 1e-3
     """Colour variance (0–1 units) below which the guided filter takes differences for noise."""
@@ -93,8 +95,7 @@ class MatteState:
     """What is remembered from frame to frame."""
 
     window: Window
-    mask: Float32[ndarray, "256 256"]
-    """The window's mask, stretched to the network's square, in the picture's own orientation."""
+    alpha: UInt8[ndarray, "matte_height matte_width"]
 
 
 class Matting:
@@ -115,12 +116,13 @@ class Matting:
         colors = window.cut(image)
         small = _resized(colors, (_NET_PX, _NET_PX))
         mask = self._segment(small, round(box.roll_rad / (math.pi / 2)))
-        if last is not None:
-            mask = _steadied(mask, _moved(last, window), self.config.steadiness)
-        self.state = MatteState(window, mask)
-        only_this_person = _around_point(mask, (box.center_px - (window.left, window.top)) / (window.width, window.height))
-        refined = _refined(only_this_person, small, _resized(colors, window.size_at(self.config.largest_px)), self.config)
-        return Matte(window, refined)
+        own = _around_point(mask, (box.center_px - (window.left, window.top)) / (window.width, window.height))
+        colors = _resized(colors, window.size_at(self.config.largest_px))
+        model = cv2.resize(_guided(own, small, self.config), colors.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        share = 0.0 if last is None else self.config.steadiness
+        alpha = _applied(model, colors, np.zeros(colors.shape[:2], np.uint8) if last is None else _moved(last, window, colors.shape[:2]), share)
+        self.state = MatteState(window, alpha)
+        return Matte(window, alpha)
 
     def _segment(self, small: UInt8[ndarray, "256 256 3"], quarter_turns: int) -> Float32[ndarray, "256 256"]:
         from mediapipe.python import packet_getter
@@ -151,47 +153,42 @@ def _steady_window(last: MatteState | None, wanted: Window) -> Window:
     return kept if off < 0.1 * max(kept.width, kept.height) else wanted
 
 
-def _moved(last: MatteState, window: Window) -> Float32[ndarray, "256 256"]:
-    """The last mask as it lies in another window; beyond the last window its rim is repeated."""
+def _moved(last: MatteState, window: Window, size: tuple[int, int]) -> UInt8[ndarray, "height width"]:
+    """The last matte as it lies in another window, at `size` (height, width); beyond the last window its rim is repeated."""
     old = last.window
     if old == window:
-        return last.mask
-    scale = np.array([window.width / old.width, window.height / old.height])
-    offset = np.array([(window.left - old.left) / old.width, (window.top - old.top) / old.height]) * _NET_PX
+        return last.alpha
+    old_px = np.array(last.alpha.shape[::-1]) / (old.width, old.height)
+    scale = np.array([window.width / size[1], window.height / size[0]]) * old_px
+    offset = np.array([window.left - old.left, window.top - old.top]) * old_px
     affine = np.column_stack([np.diag(scale), offset + 0.5 * scale - 0.5])
-    return cv2.warpAffine(last.mask, affine, (_NET_PX, _NET_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(last.alpha, affine, size[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _steadied(mask: Float32[ndarray, "256 256"], before: Float32[ndarray, "256 256"], share: float) -> Float32[ndarray, "256 256"]:
-    """Small changes are averaged over time, large ones are taken as they come."""
-    change = before - mask
-    return mask + share * change * np.exp(-((change / 0.2) ** 2))
-
-
-def _around_point(mask: Float32[ndarray, "256 256"], place: Float32[ndarray, "2"]) -> Float32[ndarray, "256 256"]:
-    """The mask without parts that do not touch the one at `place` (shares of width and height): other people, false finds."""
-    _, labels = cv2.connectedComponents((mask > 0.1).astype(np.uint8))
+def _around_point(mask: Float32[ndarray, "256 256"], place: Float[ndarray, "2"]) -> Float32[ndarray, "256 256"]:
+    """The mask on and close around its connected part at `place` (shares of width and height): no other people, no false finds."""
+    _, labels = cv2.connectedComponents((mask > 0.5).astype(np.uint8))
     column, row = np.clip((np.asarray(place) * _NET_PX).astype(int), 0, _NET_PX - 1)
-    own = labels[row, column]
-    return mask if own == 0 else np.where((labels == own) | (labels == 0), mask, 0).astype(np.float32)
+    if labels[row, column] == 0 or labels.max() == 1:
+        return mask
+    own = (labels == labels[row, column]).astype(np.uint8)
+    close = cv2.dilate(own, np.ones((2 * _HAIR_PX + 1, 2 * _HAIR_PX + 1), np.uint8)) > 0
+    return np.where(close & ((own > 0) | (labels == 0)), mask, 0).astype(np.float32)
 
 
-def _refined(
-    mask: Float32[ndarray, "256 256"], small: UInt8[ndarray, "256 256 3"], colors: UInt8[ndarray, "height width 3"], config: MatteConfig
-) -> UInt8[ndarray, "height width"]:
-    """The mask drawn along the edges of the colours: He & Sun 2015, "Fast Guided Filter" (the linear model is found at half the
-    network's size and applied at the window's)."""
-    radius = 2 * max(round(config.filter_radius * _MODEL_PX), 1) + 1
+def _guided(mask: Float32[ndarray, "256 256"], small: UInt8[ndarray, "256 256 3"], config: MatteConfig) -> Float32[ndarray, "128 128 4"]:
+    """The mask as a linear function of colour around each pixel, which draws it along the edges of the colours: He & Sun 2015, "Fast
+    Guided Filter". Found at half the network's size; the last axis is the weight of red, green and blue (0–1) and the constant."""
+    diameter = 2 * max(round(config.filter_radius * _MODEL_PX), 1) + 1
 
     def mean(values):
-        return cv2.blur(values, (radius, radius))
+        return cv2.blur(values, (diameter, diameter))
 
     guide = cv2.resize(small, (_MODEL_PX, _MODEL_PX), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     coarse = cv2.resize(mask, (_MODEL_PX, _MODEL_PX), interpolation=cv2.INTER_AREA)
     mixed = mean(guide * guide[..., [1, 2, 0]])
     with_mask = mean(guide * coarse[..., None])
-    model = mean(_linear_model(mean(guide), mean(coarse), mean(guide * guide), mixed, with_mask, config.filter_epsilon))
-    return _applied(cv2.resize(model, colors.shape[1::-1], interpolation=cv2.INTER_LINEAR), colors)
+    return mean(_linear_model(mean(guide), mean(coarse), mean(guide * guide), mixed, with_mask, config.filter_epsilon))
 
 
 @numba.njit(cache=True)
@@ -227,8 +224,11 @@ def _linear_model(mean_guide, mean_mask, squares, mixed, with_mask, epsilon):
 
 
 @numba.njit(cache=True)
-def _applied(model, colors):
-    """The linear model at each pixel's own colour, as opacity 0 to 255; almost nothing and almost all become nothing and all."""
+def _applied(model, colors, before, share):
+    """The linear model at each pixel's own colour, as opacity 0 to 255; almost nothing and almost all become nothing and all.
+
+    Where the opacity hardly changed since `before`, that has `share` in the result; large changes are taken as they come.
+    """
     height, width = colors.shape[:2]
     alpha = np.empty((height, width), np.uint8)
     for y in range(height):
@@ -236,6 +236,9 @@ def _applied(model, colors):
             value = model[y, x, 3]
             for channel in range(3):
                 value += model[y, x, channel] * colors[y, x, channel] / 255
-            value = (value - 0.03) / 0.94
-            alpha[y, x] = np.uint8(min(max(value, 0.0), 1.0) * 255 + 0.5)
+            value = min(max((value - 0.03) / 0.94, 0.0), 1.0) * 255
+            change = before[y, x] - value
+            if abs(change) > 0.5:
+                value += share * change / (1 + (change / 30.0) ** 4)
+            alpha[y, x] = np.uint8(value + 0.5)
     return alpha

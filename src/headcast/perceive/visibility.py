@@ -14,8 +14,10 @@ _HIDDEN_BY = 0.04
 _CELLS = 24
 _OPEN_RATIO = (0.06, 0.16)
 """Lid gap over eye width where an iris starts to be visible, and where it fully is."""
-_AGREEMENT_RATIO = 0.02
-"""Disagreement of two looks, as a share of the face's size, at which confidence is one half."""
+_HALF_TRUSTED = 0.014
+"""Distance of two looks, as a share of the face's size, at which confidence is one half: twice what is usual on a clear face."""
+_HALF_TRUSTED_PX = 0.4
+"""The same in pixels of the picture, for faces so small that this is more."""
 
 
 def self_visibility(points: Float32[ndarray, "478 3"]) -> Float32[ndarray, "478"]:
@@ -41,12 +43,14 @@ def self_visibility(points: Float32[ndarray, "478 3"]) -> Float32[ndarray, "478"
     return seen
 
 
-def agreement(first: Float[ndarray, "478 2"], second: Float[ndarray, "478 2"], face_size: float) -> Float[ndarray, "478"]:
-    """Confidence 0 to 1 from the distance between two detections of each landmark, averaged with its neighbours on the mesh."""
-    distance = np.linalg.norm(first - second, axis=1) / face_size
-    for _ in range(2):
-        distance = _smoothed(distance)
-    return 1 / (1 + (distance / _AGREEMENT_RATIO) ** 2)
+def disagreement(first: Float[ndarray, "478 2"], second: Float[ndarray, "478 2"]) -> Float[ndarray, "478"]:
+    """Distance of two detections of each landmark, averaged with its neighbours' on the mesh."""
+    return _smoothed(_smoothed(np.linalg.norm(first - second, axis=1)))
+
+
+def agreement(distance_px: Float[ndarray, "478"], face_px: float) -> Float[ndarray, "478"]:
+    """Confidence 0 to 1 from how far two detections lie apart in a face of this size, both in pixels of the picture."""
+    return 1 / (1 + (distance_px / max(_HALF_TRUSTED * face_px, _HALF_TRUSTED_PX)) ** 4)
 
 
 def _smoothed(values: Float[ndarray, "478"]) -> Float[ndarray, "478"]:
