@@ -1,0 +1,44 @@
+"""Head models ready for the tracker: with the landmarks that a detector finds on them, found once and remembered."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from headcast.heads import HeadModel, find_head, load_head
+from headcast.heads._model_arrays import read_model, write_model
+from headcast.store import InputFile
+
+_LANDMARKS = ("mediapipe_478", "ibug_68", "ibug_70")
+_CACHE_VERSION = 1
+"""Raised where a change of readers or of the search for landmarks makes older files wrong."""
+
+
+def load_model_for_tracking(name_or_path: str | Path) -> HeadModel:
+    """The head model of that name, with all landmark sets that trackers use.
+
+    Landmarks of a model that the user brings are found by rendering it from many sides and detecting (about a minute); the result is kept
+    in the user's cache folder under the hash of the model's file, so that the next time is fast.
+
+    Raises:
+        MissingAssetError: there is no such model.
+        FormatError: the file is not a head model.
+    """
+    model_file = find_head(name_or_path)
+    if model_file is None:
+        return load_head(name_or_path)
+    cached = model_cache_folder() / f"{InputFile.of(model_file).sha256[:32]}-{_CACHE_VERSION}.npz"
+    if cached.is_file():
+        name = str(name_or_path) if not Path(name_or_path).exists() else str(Path(name_or_path).resolve())
+        return replace(read_model(cached), name=name)
+    model = load_head(name_or_path)
+    if any(name not in model.landmarks for name in _LANDMARKS):
+        from headcast.perceive.embedding import embed_landmarks
+
+        model = embed_landmarks(model)
+    write_model(cached, model)
+    return model
+
+
+def model_cache_folder() -> Path:
+    """Where models with landmarks are kept: `headcast/models` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headcast" / "models"
