@@ -1,1 +1,9 @@
-"""Being written."""
+"""Tracks in other people's formats, one file per format."""
+
+from headcast.export.arrays import export_arrays
+from headcast.export.formats import FormatName, default_place, export_track, flame_file
+from headcast.export.obj import export_obj
+from headcast.export.ply import export_ply
+from headcast.export.vht import read_vht, write_vht
+
+__all__ = ["FormatName", "default_place", "export_arrays", "export_obj", "export_ply", "export_track", "flame_file", "read_vht", "write_vht"]

@@ -19,12 +19,12 @@ from PIL import Image
 from headcast.capture import Capture, PrepareConfig, prepare_steps
 from headcast.errors import ConfigError, InputError
 from headcast.heads import HeadModel
-from headcast.heads.library import load_head
 from headcast.solve.step import Step, follow
 from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog, stage_seconds
 from headcast.store import About, RunPaths, read_arrays, read_json, replace_file, write_arrays, write_json
 from headcast.track.config import TrackConfig
+from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
 from headcast.track.pipeline import track_steps
 from headcast.track.report import Work, sample_frames, write_report
@@ -42,7 +42,7 @@ class RunRequest:
     source: Path
     """Video, animated GIF, photo, folder of pictures or pattern."""
     model: str = "open"
-    """Head model by name or path, as `load_head` takes it."""
+    """Head model by name or path, as `load_model_for_tracking` takes it."""
     config: TrackConfig = field(default_factory=TrackConfig)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
 
@@ -68,7 +68,7 @@ class Run:
         if not About.load(paths.about, KIND, SCHEMA).details.get("finished"):
             raise InputError(f"the run was not finished; run the same headcast track command with --resume. Folder: {paths.root}")
         track = Track.load(paths.track)
-        return cls(paths, track, load_head(track.model_name))
+        return cls(paths, track, load_model_for_tracking(track.model_name))
 
     @cached_property
     def capture(self) -> Capture:
@@ -128,7 +128,7 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
 def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
     """Perceives, tracks and draws, one `Step` per unit of work; the generator's value is pictures for the report, by frame."""
     capture = yield from prepare_steps(request.source, paths.capture.root, request.prepare, resume=True)
-    model = load_head(request.model)
+    model = load_model_for_tracking(request.model)
     about = About.load(paths.about, KIND, SCHEMA)
     if "keyframes" in about.details:
         yield Step("track", 1, 1, message="using the track that is already there")

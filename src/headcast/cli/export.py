@@ -1,0 +1,43 @@
+"""`headcast export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from headcast.cli.progress import ProgressBar
+from headcast.export import FormatName, default_place, export_track, flame_file, read_vht
+from headcast.heads.flame import load_flame_root
+from headcast.solve.step import follow
+from headcast.track.models import load_model_for_tracking
+from headcast.track.run import Run
+
+
+def export(
+    run: tyro.conf.Positional[Path],
+    to: FormatName,
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None,
+    model: str = "flame",
+    overwrite: bool = False,
+) -> None:
+    """Write a finished run in another format.
+
+    Args:
+        run: Folder of a finished run, or a tracked_flame_params.npz that Video Head Tracker wrote.
+        to: arrays: one npz for NumPy. obj, ply: one mesh file per frame. vht: tracked_flame_params.npz of Video Head Tracker (FLAME runs).
+        out: File (arrays, vht) or folder (obj, ply) to write to; in the run's own 'exports' folder if not given.
+        model: The FLAME model of a tracked_flame_params.npz; runs know their own.
+        overwrite: Replace an earlier export.
+    """
+    if run.suffix == ".npz":
+        head = load_model_for_tracking(model)
+        track, albedo, folder = read_vht(run, head, load_flame_root(flame_file(head))), None, run.parent
+    else:
+        opened = Run.open(run)
+        head, track, folder = opened.model, opened.track, run
+        albedo = opened.paths.albedo_picture if opened.paths.albedo_picture.is_file() else None
+    place = out if out is not None else default_place(folder, to)
+    with ProgressBar() as bar:
+        follow(export_track(track, head, to, place, albedo, overwrite), bar)
+    Console(highlight=False, soft_wrap=True).print(f"wrote {place}", markup=False)
