@@ -11,7 +11,7 @@ from headcast.render import rasterize_arrays
 from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.observation import Observation, Picture
-from headcast.track.person import Person
+from headcast.track.person import FACE_OVAL, Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.points import FrameState
 from headcast.track.surface import Surface
@@ -186,11 +186,41 @@ def paint(
     corners = person.tracked.surface.faces[texels.face]
     shaded = np.einsum("ktic,ti->ktc", shade[:, corners], texels.corners).astype(np.float32)
     albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
-    return person.changed(texture=fill_texture(texels, albedo, spread, weight, sigma))
+    certainty = np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
+    return person.changed(texture=fill_texture(texels, albedo, certainty, weight))
+
+
+def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:
+    """How far towards the rim of the face each texel lies, seen from the front: 0 at its middle, 1 on the oval of the landmarks."""
+    points = person.tracked.landmarks.template[:, :2].astype(np.float64)
+    oval = points[FACE_OVAL]
+    centre = (oval.min(0) + oval.max(0)) / 2
+    around = oval - centre
+    angle = np.arctan2(around[:, 1], around[:, 0])
+    order = np.argsort(angle)
+    vertices = person.tracked.surface.basis.template[:, :2] - centre
+    radius = np.interp(np.arctan2(vertices[:, 1], vertices[:, 0]), angle[order], np.linalg.norm(around, axis=1)[order], period=2 * np.pi)
+    rim = np.linalg.norm(vertices, axis=1) / radius
+    return np.einsum("tk,tk->t", rim[person.tracked.surface.faces[texels.face]], texels.corners)
+
+
+def skin_likeness(
+    albedo: Float[np.ndarray, "texels 3"], weight: Float[np.ndarray, "texels"], rim: Float[np.ndarray, "texels"], skin: Bool[np.ndarray, "texels"]
+) -> Float[np.ndarray, "texels"]:
+    """1 for texels that may be this person's skin, less towards the rim where their colour is another: hair, hats, collars do not move with the face."""
+    core = skin & (weight > 0.3) & (rim < 0.7)
+    if core.sum() < 50:
+        return np.ones(len(albedo), np.float32)
+    middle = np.median(albedo[core], axis=0)
+    width = np.maximum(1.5 * np.median(np.abs(albedo[core] - middle), axis=0), 0.05)
+    distance = (((albedo - middle) / width) ** 2).mean(1)
+    strange = np.clip(distance / 6 - 1, 0, None)
+    towards_rim = np.clip((rim - 0.7) / 0.2, 0, 1)
+    return (1 / (1 + strange * towards_rim)).astype(np.float32)
 
 
 def fill_texture(
-    texels: Texels, albedo: Float[np.ndarray, "texels 3"], spread: Float[np.ndarray, "texels"], weight: Float[np.ndarray, "texels"], sigma: float
+    texels: Texels, albedo: Float[np.ndarray, "texels 3"], certainty: Float[np.ndarray, "texels"], weight: Float[np.ndarray, "texels"]
 ) -> Float[np.ndarray, "side side 4"]:
     """The atlas: seen texels as they are, the rest spread from their surroundings; the last channel says how sure each texel is."""
     side = texels.side_px
@@ -201,8 +231,7 @@ def fill_texture(
     row, column = texels.row[good], texels.column[good]
     known[row, column] = 1
     color[row, column] = albedo[good]
-    certainty = np.clip(weight[good] / 1.0, 0, 1) / (1 + (spread[good] / sigma) ** 2)
-    sure[row, column] = certainty
+    sure[row, column] = certainty[good]
     filled = _pull_push(color, known)
     return np.ascontiguousarray(np.concatenate([filled, sure[..., None]], -1), np.float32)
 

@@ -121,14 +121,17 @@ def _chain_identity(rest_jacobian, identity_basis, jacobian, first, count):
                 jacobian[n, r, first + i] = a * identity_basis[n, 0, i] + b * identity_basis[n, 1, i] + c * identity_basis[n, 2, i]
 
 
-def colour_equations(person: Person, view: View, picture: Picture, sums: PhotometricSums, config: TrackConfig, shared: bool) -> Equations:
+def colour_equations(
+    person: Person, view: View, picture: Picture, sums: PhotometricSums, config: TrackConfig, shared: bool, scale: float = 1.0
+) -> Equations:
     """Equations of the colour term, weighted by how much of a pixel's evidence counts at this resolution."""
     jacobian = view.motion.jacobian
     if shared:
         center = picture.window.center(person.center_px)
         jacobian = with_shared(person, view.motion, person.tracked.surface.basis.identity_basis, center)
     matrix, right = normal_equations(person.tracked.surface, sums, jacobian)
-    return Equations(config.color_information * matrix, config.color_information * right)
+    share = scale * config.color_information
+    return Equations(share * matrix, share * right)
 
 
 def prior_equations(person: Person, state: FrameState) -> Equations:

@@ -57,6 +57,11 @@ def _held(person: Person, state: FrameState, right: Float[np.ndarray, "unknowns"
     return ((position <= prior.lower + 1e-6) & (right < 0)) | ((position >= prior.upper - 1e-6) & (right > 0))
 
 
+def repeated_share(frame_count: int, independent: int = 8) -> float:
+    """Share of each frame's evidence that counts where many frames speak of the same unknowns: most errors repeat from frame to frame."""
+    return min(1.0, independent / frame_count)
+
+
 @dataclass(frozen=True)
 class SharedPrior:
     """What is known of the shared unknowns: identity has unit variance, the focal length a guess; fixed ones do not move."""
@@ -90,7 +95,9 @@ def joint_step(
         if level is not None:
             picture = observation.levels[level]
             view = view_of(person, state, picture.window)
-            total = total + colour_equations(person, view, picture, colour_sums(person, view, picture, config), config, shared=True)
+            total = total + colour_equations(
+                person, view, picture, colour_sums(person, view, picture, config), config, shared=True, scale=repeated_share(len(keyframes.states))
+            )
         matrix, right = total.matrix, total.right
         rest = prior_equations(person, state)
         matrix[:own, :own] += rest.matrix
@@ -119,7 +126,7 @@ def solve_by_landmarks(person: Person, observations: Sequence[Observation], prio
     """Identity, focal length and the keyframes' poses from landmarks alone."""
     states = tuple(pose_from_landmarks(person, observation) for observation in observations)
     keyframes = Keyframes(person, tuple(observations), states)
-    scale = min(1.0, 6 / len(observations))
+    scale = repeated_share(len(observations))
     for step in range(steps):
         keyframes = joint_step(keyframes, prior, config, None, scale, damping=1e-1 if step < 3 else 1e-3)
     return keyframes
@@ -136,7 +143,7 @@ def solve_by_colours(
         keyframes = replace(keyframes, person=person)
         level = max(level_count - 1 - turn, 0)
         for _ in range(steps):
-            keyframes = joint_step(keyframes, prior, config, level, min(1.0, 6 / len(keyframes.states)))
+            keyframes = joint_step(keyframes, prior, config, level, repeated_share(len(keyframes.states)))
         keyframes = replace(keyframes, person=learn_landmark_offsets(keyframes, config))
         yield Step("person", turn + 1, config.rounds), keyframes
     person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)
