@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -66,7 +67,7 @@ def test_a_larger_face_that_appears_later_is_not_followed(follower):
     sightings = clip_of(follower, pictures)
     centers = [sighting.landmarks.box.center_px[0] for sighting in sightings]
     assert not any(sighting.cut for sighting in sightings)
-    assert all(0 < b - a < 12 for a, b in zip(centers, centers[1:]))
+    assert all(0 < b - a < 12 for a, b in pairwise(centers))
 
 
 def test_of_two_faces_the_larger_and_more_central_one_is_chosen(follower):

@@ -123,8 +123,9 @@ def _read(path: Path, page: int) -> tuple[UInt8[ndarray, "height width 3"], UInt
             picture.seek(page)
         upright = ImageOps.exif_transpose(picture)
     if upright.mode.startswith(("I", "F")):
-        values = np.asarray(upright, np.float64)
-        upright = Image.fromarray(np.clip(values / (257.0 if values.max() > 255 else 1.0), 0, 255).round().astype(np.uint8))
+        # Grey of 16 bits, and of floating point from 0 to 1; Pillow would clip both to 8 bits.
+        values = np.asarray(upright, np.float64) * (255.0 if upright.mode == "F" else 1 / 257)
+        upright = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
     rgba = np.asarray(upright.convert("RGBA"))
     alpha = rgba[..., 3]
     return np.ascontiguousarray(rgba[..., :3]), None if alpha.min() == 255 else np.ascontiguousarray(alpha)

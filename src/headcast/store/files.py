@@ -58,8 +58,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], compress: bool = 
     plain = {name: np.asarray(value) for name, value in arrays.items()}
     for name, value in plain.items():
         assert value.dtype != object, f"array {name!r} would need pickle"
-    with replace_file(path) as temporary, open(temporary, "wb") as stream:
-        (np.savez_compressed if compress else np.savez)(stream, **plain)
+    # NumPy's own savez leaves its zip file open when the disk is full, and that complains once more when it is collected.
+    kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with replace_file(path) as temporary, zipfile.ZipFile(temporary, "w", kind) as archive:
+        for name, value in plain.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, value, allow_pickle=False)
 
 
 def read_arrays(path: Path, schema: Mapping[str, Sequence[Axis]] | None = None, optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
