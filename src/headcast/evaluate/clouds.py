@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
 from headcast.errors import InputError
-from headcast.evaluate.alignment import Similarity
+from headcast.evaluate.alignment import Pairs, Similarity, align_to_planes
+from headcast.geometry import vertex_normals
 from headcast.geometry.closest import ClosestPointQuery
 
 _KEPT_SHARE = 0.85
 """Share of the nearest pairs that an alignment step uses: a cloud shows more than the face and less than all of it."""
-_STEPS = 60
+_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def compare_with_cloud(
     start: Similarity,
     reach_mm: float = 15.0,
 ) -> CloudError:
-    """Lays a mesh onto a cloud by trimmed iterated closest points with scale (Chetverikov et al. 2002) and measures what is left.
+    """Lays a mesh onto a cloud by trimmed iterated closest points (Chetverikov et al. 2002) with scale and measures what is left.
 
     The region decides what counts: each of its vertices looks for the nearest point of the cloud to align, and the points of the cloud that
     then lie within `reach_mm` of the region's surface, and not beyond its rim, are measured against that surface.
@@ -57,17 +59,15 @@ def compare_with_cloud(
         raise InputError(f"expected a cloud of at least 100 points and a region with faces, found {len(cloud)} points and {int(inner.sum())} faces")
     tree = cKDTree(cloud)
     chosen = vertices[region].astype(np.float64)
-    current = start
-    for _ in range(_STEPS):
-        moved = current.points(chosen)
+    normals = vertex_normals(torch.from_numpy(vertices.astype(np.float64)), torch.from_numpy(faces.astype(np.int64))).numpy()[region]
+
+    def pairs_at(cloud_from_mesh: Similarity) -> Pairs:
+        moved = cloud_from_mesh.points(chosen)
         distance, nearest = tree.query(moved)
-        limit = min(np.quantile(distance, _KEPT_SHARE), max(4 * np.median(distance), 1e-3))
-        kept = distance <= limit
-        following = Similarity.of_points(chosen[kept], cloud[nearest[kept]])
-        change = np.abs(following.points(chosen[::50]) - moved[::50]).max()
-        current = following
-        if change < 1e-6:
-            break
+        kept = distance <= np.quantile(distance, _KEPT_SHARE)
+        return Pairs(moved[kept], cloud[nearest[kept]], normals[kept] @ cloud_from_mesh.rotation.T)
+
+    current = align_to_planes(pairs_at, start, _STEPS)
     surface = ClosestPointQuery(current.points(vertices.astype(np.float64)), faces[inner])
     low, high = current.points(chosen).min(0) - reach_mm / 1e3, current.points(chosen).max(0) + reach_mm / 1e3
     near = cloud[((cloud > low) & (cloud < high)).all(1)]
@@ -93,6 +93,6 @@ def compare_with_cloud(
 def _touches_rim(faces: np.ndarray, face: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
     """Whether a nearest point lies on an edge that belongs to one face only."""
     edges = np.sort(np.stack([faces[:, [1, 2]], faces[:, [2, 0]], faces[:, [0, 1]]], 1), axis=2)
-    unique, inverse, counts = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
     rim = (counts[inverse.reshape(-1)] == 1).reshape(-1, 3)
     return ((barycentric < 1e-9) & rim[face]).any(1)

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
+from scipy.spatial import cKDTree
 
-from headcast.evaluate.alignment import Similarity, align_to_surfaces, distances_to_surfaces
+from headcast.evaluate.alignment import Similarity, Surface, align_to_surfaces, distances_to_surfaces
 from headcast.evaluate.truth import Truth
 from headcast.geometry import Transform
-from headcast.geometry.closest import ClosestPointQuery
 from headcast.heads import HeadModel
 from headcast.track import Track
 
 _POINTS_PER_FRAME = 400
 _SURFACE_FRAMES = 40
 """Frames for which surfaces are compared; building a search tree for each takes a while."""
+_AROUND_M = 0.03
 _NO_SURFACE = ("eyeballs", "mouth_interior", "teeth", "tongue")
 """Regions that are not the face's skin."""
 
@@ -77,12 +77,9 @@ def _vertex_distances(track, model, truth: Truth, frames, chosen, _landmarks, sk
 
 
 def _surface_distances(track, model, truth: Truth, frames, chosen, landmarks, skulls: _Skulls) -> tuple[list[np.ndarray], float]:
-    other = torch.zeros(len(model.template), dtype=torch.bool)
-    for name in _NO_SURFACE:
-        other |= model.regions[name]
-    faces = model.faces[~other[model.faces].any(1)].numpy()
+    faces = _face_and_around(model)
     posed = _tracked_vertices(track, model, frames)
-    surfaces = [ClosestPointQuery(_seen_from(skulls, 1, frame, vertices), faces) for frame, vertices in zip(frames, posed)]
+    surfaces = [Surface(_seen_from(skulls, 1, frame, vertices), faces) for frame, vertices in zip(frames, posed)]
     points = [_seen_from(skulls, 0, frame, truth.vertices[frame, some]) for frame, some in zip(frames, chosen)]
     start = Similarity.of_points(
         np.concatenate([_seen_from(skulls, 1, frame, landmarks[frame]) for frame in frames]),
@@ -91,6 +88,16 @@ def _surface_distances(track, model, truth: Truth, frames, chosen, landmarks, sk
     few = slice(None, None, max(1, len(frames) // 12))
     similarity = align_to_surfaces([some[::2] for some in points[few]], surfaces[few], start)
     return distances_to_surfaces(points, surfaces, similarity), similarity.scale
+
+
+def _face_and_around(model: HeadModel) -> np.ndarray:
+    """Faces of the skin on the face or near it: another model's idea of where a face ends is a little different."""
+    other = np.logical_or.reduce([model.regions[name].numpy() for name in _NO_SURFACE])
+    template = model.template.numpy()
+    distance, _ = cKDTree(template[model.regions["face"].numpy() & ~other]).query(template, distance_upper_bound=_AROUND_M)
+    wanted = np.isfinite(distance) & ~other
+    faces = model.faces.numpy()
+    return faces[wanted[faces].all(1)]
 
 
 def _tracked_vertices(track: Track, model: HeadModel, frames: np.ndarray) -> list[np.ndarray]:

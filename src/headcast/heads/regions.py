@@ -60,7 +60,7 @@ def derived_regions(
         "eyelids": face & (beside < 0.28) & (np.abs(y) < 0.2),
         "eyeballs": eyeballs,
         "irises": irises,
-        "ears": skin & (np.abs(x) > 1.02) & (y < 0.25) & (y > -0.95) & (z < -0.72) & (z > -1.7),
+        "ears": skin & (np.abs(x) > 1.12) & (y < 0.25) & (y > -0.95) & (z < -0.72) & (z > -1.7),
         "scalp": skin & ~face & (y > np.clip(0.9 + 0.55 * z, -1.0, 0.9)) & (np.abs(x) < 1.6),
         "neck": skin & ~face & (y < -1.9) | (skin & ~face & (y < -1.3) & (z < -1.2)),
         "mouth_interior": inside & (y < -0.5),

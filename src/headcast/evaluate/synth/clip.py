@@ -10,11 +10,12 @@ from jaxtyping import Bool, Float, UInt8
 from headcast.errors import InputError
 from headcast.evaluate.synth.config import SynthConfig
 from headcast.evaluate.synth.drawing import draw_head, fitted_albedo
+from headcast.evaluate.synth.look import Look, random_look
 from headcast.evaluate.synth.motion import synthetic_pose
 from headcast.evaluate.synth.occluders import OccluderMotion, draw_capsules, random_occluders
 from headcast.evaluate.synth.scene import random_background, random_camera, random_light
 from headcast.evaluate.synth.sensor import Sensor
-from headcast.evaluate.synth.skin import Look, paint_albedo, random_look
+from headcast.evaluate.synth.skin import paint_albedo
 from headcast.evaluate.truth import Truth, skull_and_gaze
 from headcast.geometry import Camera
 from headcast.heads import HeadModel, HeadPose

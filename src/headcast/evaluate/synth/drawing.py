@@ -55,10 +55,8 @@ def draw_head(
     face, weights, _ = rasterize_arrays(image_positions(vertices, fine).numpy(), faces, *fine.size)
     normals = vertex_normals(vertices, model.faces)
     color, alpha, met = np.empty((*size, 3), np.float32), np.empty(size, np.float32), np.zeros(len(faces), bool)
-    texels = albedo.reshape(-1, 3).numpy()
-    levels = np.array([[0, albedo.shape[0], albedo.shape[1]]], np.int32)
     uv, uv_faces = model.uv.numpy(), model.uv_faces.numpy().astype(np.int32)
-    mean_of_rays(normals.numpy(), uv, faces, uv_faces, face, weights, texels, levels, light.numpy(), _LEAST_LIGHT, supersampling, color, alpha, met)
+    mean_of_rays(normals.numpy(), uv, faces, uv_faces, face, weights, albedo.numpy(), light.numpy(), _LEAST_LIGHT, supersampling, color, alpha, met)
     seen[faces[met].ravel()] = True
     eye = camera.camera_from_world.inverse().translation
     seen &= ((normals * (eye - vertices)).sum(-1) > 0).numpy()
