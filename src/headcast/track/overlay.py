@@ -14,7 +14,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.capture import Capture
-from headcast.errors import HeadcastError
 from headcast.geometry import vertex_normals
 from headcast.heads import HeadModel
 from headcast.solve.step import Step
@@ -188,7 +187,6 @@ class _Video:
     """A video file that frames are added to; use it as a context."""
 
     def __init__(self, path: Path, capture: Capture, panel_px: int):
-        self._path = path
         rate = Fraction(capture.fps or 1.0).limit_denominator(1000)
         self._container = av.open(str(path), "w", options={"movflags": "faststart"})
         codec = "libx264" if _has_encoder("libx264") else "mpeg4"
@@ -202,20 +200,14 @@ class _Video:
         # Stamps must grow, whatever the recording says.
         self._last = max(round(time_s * 90000), self._last + 1)
         frame.pts, frame.time_base = self._last, Fraction(1, 90000)
-        self._write(self._stream.encode(frame))
-
-    def _write(self, packets) -> None:
-        try:
-            self._container.mux(packets)
-        except OSError as error:
-            raise HeadcastError(f"could not write {self._path.parent}: {error.strerror}. Free some disk space or choose another folder.") from error
+        self._container.mux(self._stream.encode(frame))
 
     def __enter__(self) -> "_Video":
         return self
 
     def __exit__(self, kind, *_: object) -> None:
         if kind is None:
-            self._write(self._stream.encode())
+            self._container.mux(self._stream.encode())
         self._container.close()
 
 

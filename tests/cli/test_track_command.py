@@ -1,0 +1,87 @@
+"""`headcast track` leaves a folder that says everything that was promised."""
+
+import json
+import re
+
+import av
+import numpy as np
+import pytest
+from portrait_clips import FAST
+
+from headcast.cli.main import main
+from headcast.solve.step_log import read_steps, stage_seconds
+from headcast.track import Track
+
+
+def test_the_folder_holds_track_overlay_report_and_log(portrait_run):
+    names = {path.name for path in portrait_run.paths.root.iterdir()}
+    assert names >= {"about.json", "config.json", "track.npz", "albedo.npz", "albedo.png", "overlay.mp4", "report.html", "report.json", "steps.jsonl"}
+    assert portrait_run.track.frame_count == 12 and bool(portrait_run.track.valid.all())
+
+
+def test_the_report_has_every_field(portrait_run):
+    report = json.loads(portrait_run.paths.report_json.read_text())
+    assert set(report) == {
+        "schema", "headcast", "source", "image_size", "fps", "model", "mode", "frames", "valid_frames", "landmark_error_px",
+        "landmark_error_percent_of_interocular", "psnr_db", "silhouette_iou", "jitter", "focal_px", "focal_sigma_px", "focal_confidence",
+        "keyframes", "seconds", "total_seconds", "frames_per_second", "peak_memory_mb", "cores", "warnings",
+    }  # fmt: skip
+    assert report["frames"] == report["valid_frames"] == 12 and report["mode"] == "fast" and report["image_size"] == [256, 256]
+    assert 0 < report["landmark_error_percent_of_interocular"]["median"] < 5
+    assert report["psnr_db"]["median"] > 20 and 0 < report["silhouette_iou"]["median"] <= 1
+    assert {"rotation_deg", "translation_mm", "expression", "neck_deg", "jaw_deg"} <= set(report["jitter"])
+    assert report["frames_per_second"] == pytest.approx(12 / report["total_seconds"])
+    assert report["peak_memory_mb"] > 50
+    assert {"perceive", "overlay"} <= set(report["seconds"]) and report["total_seconds"] == pytest.approx(sum(report["seconds"].values()))
+
+
+def test_seconds_in_the_report_are_those_of_the_log(portrait_run):
+    assert json.loads(portrait_run.paths.report_json.read_text())["seconds"] == stage_seconds(portrait_run.paths.steps)
+
+
+def test_the_page_needs_nothing_from_elsewhere(portrait_run):
+    page = portrait_run.paths.report_html.read_text()
+    wanted = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)|url\(([^)]+)\)|@import""", page)
+    assert {first[:10] for first, second in wanted} <= {"data:image", "overlay.mp"}
+    assert "<script" not in page and "http" not in re.sub(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", "", page)
+    assert page.count('<figure class="panels">') >= 3 and page.count("<svg") == 7
+
+
+def test_the_overlay_has_every_frame_at_its_time(portrait_run):
+    with av.open(str(portrait_run.paths.overlay)) as container:
+        stream = container.streams.video[0]
+        frames = [(float(frame.pts * stream.time_base), frame.to_ndarray(format="rgb24")) for frame in container.decode(stream)]
+    assert len(frames) == 12
+    np.testing.assert_allclose([time for time, _ in frames], portrait_run.track.time_s.numpy(), atol=2e-3)
+    height, width = frames[0][1].shape[:2]
+    assert width == 4 * height and height % 2 == 0
+
+
+def test_the_overlay_shows_the_recording_then_the_head_over_it_then_the_head_alone(portrait_run):
+    with av.open(str(portrait_run.paths.overlay)) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
+    recorded, fitted, left, right = np.split(picture, 4, axis=1)
+    middle = slice(len(recorded) // 3, 2 * len(recorded) // 3)
+    assert np.abs(recorded - fitted)[middle, middle].mean() > 10
+    corner = (slice(0, 12), slice(0, 12))
+    for side in (left, right):
+        assert side[corner].mean() < 40 and side[middle, middle].mean() > 60
+
+
+def test_the_log_and_the_curves_tell_of_every_stage(portrait_run):
+    stages = {step.stage for step, _ in read_steps(portrait_run.paths.steps)}
+    assert {"perceive", "frames", "measure", "overlay"} <= stages
+    assert list(portrait_run.paths.tensorboard.glob("events.out.tfevents.*"))
+
+
+def test_resuming_a_finished_run_changes_nothing(portrait_run, portrait_clip):
+    before = {path: path.stat().st_mtime_ns for path in portrait_run.paths.root.rglob("*") if path.is_file() and path.name != "config.json"}
+    assert main(["track", str(portrait_clip), "--out", str(portrait_run.paths.root), *FAST, "--resume"]) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in portrait_run.paths.root.rglob("*") if path.is_file() and path.name != "config.json"}
+
+
+def test_a_given_focal_length_is_kept(portrait_clip, tmp_path):
+    assert main(["track", str(portrait_clip), "--out", str(tmp_path / "run"), *FAST, "--focal-px", "500"]) == 0
+    track = Track.load(tmp_path / "run" / "track.npz")
+    np.testing.assert_allclose(track.camera.focal_px.numpy(), 500, rtol=1e-4)
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["focal_confidence"] == "given"
