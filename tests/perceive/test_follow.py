@@ -119,16 +119,19 @@ def test_confidence_drops_where_half_of_the_face_is_covered(follower, seen, cove
     covered = seen.points_px[:, 0] < nose_x - 10
     clear = seen.points_px[:, 0] > nose_x + 10
     follower.step(portrait(), 0.0)
-    confidence = [follower.step(picture, 0.04 * k).landmarks.confidence for k in range(1, 4)][-1]
+    confidence = [follower.step(picture, 0.04 * k).landmarks.confidence for k in range(1, 7)][-1]
     assert np.median(confidence[covered]) < 0.7 * np.median(confidence[clear])
-    assert np.median(seen.confidence[covered]) > 0.9 * np.median(seen.confidence[clear])
+    assert np.median(seen.confidence[covered]) > 0.85 * np.median(seen.confidence[clear])
 
 
 def test_confidence_comes_back_when_the_cover_is_gone(follower, seen):
     picture = portrait().copy()
-    picture[140:340, 150 : round(float(seen.points_px[1, 0]))] = picture[260, 320]
-    confidence = [follower.step(p, 0.04 * k).landmarks.confidence.mean() for k, p in enumerate([portrait(), picture, picture] + [portrait()] * 9)]
-    assert confidence[2] < 0.7 * confidence[0]
+    nose_x = round(float(seen.points_px[1, 0]))
+    picture[140:340, 150:nose_x] = picture[260, 320]
+    covered = seen.points_px[:, 0] < nose_x - 10
+    clip = [portrait(), picture, picture] + [portrait()] * 9
+    confidence = [follower.step(picture, 0.04 * k).landmarks.confidence[covered].mean() for k, picture in enumerate(clip)]
+    assert confidence[2] < 0.6 * confidence[0]
     assert confidence[-1] > 0.9 * confidence[0]
 
 

@@ -72,10 +72,10 @@ def test_landmarks_on_which_two_looks_agree_are_trusted_and_others_are_not(point
     confidence = agreement(disagreement(first, moved), face_px)
     assert confidence[RIGHT_CHEEK].max() < 0.1
     assert confidence[mirrored()[RIGHT_CHEEK]].min() > 0.99
-    everywhere = agreement(disagreement(first, first + np.array([0.014 * face_px, 0.0])), face_px)
-    assert everywhere == pytest.approx(np.full(478, 0.5), abs=1e-6)
+    everywhere = agreement(disagreement(first, first + np.array([0.022 * face_px, 0.0])), face_px)
+    assert everywhere == pytest.approx(np.full(478, 0.25), abs=1e-6)
 
 
 def test_a_face_of_few_pixels_may_disagree_by_a_fraction_of_one(points):
-    assert agreement(np.full(478, 0.3), 12.0).min() > 0.7
-    assert agreement(np.full(478, 0.3 * 200 / 12), 200.0).max() < 0.1
+    assert agreement(np.full(478, 0.3), 12.0).min() > 0.6
+    assert agreement(np.full(478, 0.3 * 200 / 12), 200.0).max() < 0.2

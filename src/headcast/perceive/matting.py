@@ -42,8 +42,8 @@ node {
 class MatteConfig:
     """How the person is cut out."""
 
-    window: float = 1.5
-    """Side of the window over the side of the face's box; 1.5 holds hair, neck and shoulders."""
+    window: float = 1.7
+    """Side of the window over the side of the face's box; 1.7 holds hair or a hat, the neck and the shoulders."""
     largest_px: int = 512
     """Longer side of a matte; larger windows are matted at this size."""
     steadiness: float = 0.5
@@ -65,10 +65,14 @@ class Window:
 
     @classmethod
     def around(cls, box: FaceBox, side: float, size: tuple[int, int]) -> "Window":
-        """The square with this side (in box sides) around a face, as far as it lies in a picture of `size` (height, width)."""
-        reach = 0.5 * side * box.side_px
-        low = np.clip(np.floor(box.center_px - reach), 0, np.array(size[::-1]) - 1).astype(int)
-        high = np.clip(np.ceil(box.center_px + reach), low + 1, size[::-1]).astype(int)
+        """The square with this side (in box sides) around a head, as far as it lies in a picture of `size` (height, width).
+
+        Its middle is a little above that of the face: there is more head over the face than neck below it.
+        """
+        up = np.array([math.sin(box.roll_rad), -math.cos(box.roll_rad)])
+        middle, reach = box.center_px + 0.08 * box.side_px * up, 0.5 * side * box.side_px
+        low = np.clip(np.floor(middle - reach), 0, np.array(size[::-1]) - 1).astype(int)
+        high = np.clip(np.ceil(middle + reach), low + 1, size[::-1]).astype(int)
         return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
 
     def cut(self, image: UInt8[ndarray, "..."]) -> UInt8[ndarray, "..."]:
