@@ -38,8 +38,8 @@ def test_arrow_agrees_with_the_dense_system():
     own, shared, count = 4, 3, 5
     blocks = [(random_spd(generator, own + shared), generator.normal(size=own + shared)) for _ in range(count)]
     prior, right = np.eye(shared), generator.normal(size=shared)
-    held = [np.zeros(own, bool) for _ in range(count)]
-    held[2][1] = True
+    fixed = [np.full(own, np.nan) for _ in range(count)]
+    fixed[2][1] = 0.7
     size = count * own + shared
     dense, vector = np.zeros((size, size)), np.zeros(size)
     dense[-shared:, -shared:], vector[-shared:] = prior, right
@@ -50,8 +50,9 @@ def test_arrow_agrees_with_the_dense_system():
     free = np.ones(size, bool)
     free[2 * own + 1] = False
     expected = np.zeros(size)
-    expected[free] = np.linalg.solve(dense[np.ix_(free, free)], vector[free])
-    result = solve_arrow(blocks, own, prior, right, held)
+    expected[~free] = 0.7
+    expected[free] = np.linalg.solve(dense[np.ix_(free, free)], vector[free] - dense[np.ix_(free, ~free)] @ expected[~free])
+    result = solve_arrow(blocks, own, prior, right, fixed)
     np.testing.assert_allclose(np.concatenate([*result.blocks, result.shared]), expected, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(result.shared_covariance, np.linalg.inv(dense[np.ix_(free, free)])[-shared:, -shared:], rtol=1e-8)
 

@@ -23,7 +23,7 @@ def solve_arrow(
     own_count: int,
     shared_matrix: Float[np.ndarray, "shared shared"],
     shared_right: Float[np.ndarray, "shared"],
-    held: Sequence[np.ndarray] | None = None,
+    fixed: Sequence[Float[np.ndarray, "n"]] | None = None,
 ) -> Arrow:
     """Solves for all unknowns at once.
 
@@ -31,23 +31,26 @@ def solve_arrow(
         blocks: Per block its matrix and right-hand side over its own unknowns followed by the shared ones.
         own_count: How many unknowns each block owns.
         shared_matrix, shared_right: What is known of the shared unknowns besides (their prior).
-        held: Per block a mask of own unknowns that must not move (those at a bound).
+        fixed: Per block the values of own unknowns that are given (those at a bound); NaN where an unknown is free.
     """
     reduced, right = shared_matrix.copy(), shared_right.copy()
     kept = []
     for idx, (matrix, vector) in enumerate(blocks):
-        free = np.arange(own_count) if held is None else np.flatnonzero(~held[idx])
+        given = np.full(own_count, np.nan) if fixed is None else fixed[idx]
+        free = np.flatnonzero(np.isnan(given))
+        start = np.nan_to_num(given)
+        vector = vector - matrix[:, :own_count] @ start
         own = scipy.linalg.cho_factor(matrix[np.ix_(free, free)])
         cross = matrix[free, own_count:]
         half = scipy.linalg.cho_solve(own, np.column_stack([cross, vector[free]]))
         reduced += matrix[own_count:, own_count:] - cross.T @ half[:, :-1]
         right += vector[own_count:] - cross.T @ half[:, -1]
-        kept.append((free, half))
+        kept.append((start, free, half))
     factor = scipy.linalg.cho_factor(0.5 * (reduced + reduced.T))
     shared = scipy.linalg.cho_solve(factor, right)
     solved = []
-    for free, half in kept:
-        own = np.zeros(own_count)
+    for start, free, half in kept:
+        own = start.copy()
         own[free] = half[:, -1] - half[:, :-1] @ shared
         solved.append(own)
     return Arrow(shared, tuple(solved), scipy.linalg.cho_solve(factor, np.eye(len(right))))

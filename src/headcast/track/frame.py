@@ -26,9 +26,11 @@ class Equations:
 
     matrix: Float[np.ndarray, "n n"]
     right: Float[np.ndarray, "n"]
+    cost: float = 0.0
+    """Where the step is zero."""
 
     def __add__(self, other: "Equations") -> "Equations":
-        return Equations(self.matrix + other.matrix, self.right + other.right)
+        return Equations(self.matrix + other.matrix, self.right + other.right, self.cost + other.cost)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def landmark_equations(
     residual = (observation.landmarks - motion.pixels).astype(np.float64)
     px_per_metre = float(person.focal_px.mean() / state.translation[2])
     information = landmark_weights(person, observation, config, px_per_metre)
-    weight = scale * information / (1 + 0.25 * information * (residual**2).sum(1)) ** 2
+    scaled = 1 + 0.25 * information * (residual**2).sum(1)
+    weight = scale * information / scaled**2
     # Openings of lips and eyelids are known better than the points themselves: both err alike.
     upper, lower = pair_indices()
     sigma = config.sigmas.pair * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
@@ -97,7 +100,8 @@ def landmark_equations(
     rows = np.concatenate([jacobian, jacobian[upper] - jacobian[lower]]) * root[..., None]
     right = (np.concatenate([residual, residual[upper] - residual[lower]]) * root).astype(np.float32)
     rows = rows.reshape(-1, rows.shape[2])
-    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64)), residual
+    cost = 0.5 * float((residual**2).sum(1) @ (weight * scaled) + (right[len(weight) :] ** 2).sum())
+    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64), cost), residual
 
 
 def with_shared(
@@ -131,14 +135,15 @@ def colour_equations(
         jacobian = with_shared(person, view.motion, person.tracked.surface.basis.identity_basis, center)
     matrix, right = normal_equations(person.tracked.surface, sums, jacobian)
     share = scale * config.color_information
-    return Equations(share * matrix, share * right)
+    return Equations(share * matrix, share * right, share * float(sums.cost.sum()))
 
 
 def prior_equations(person: Person, state: FrameState) -> Equations:
     """The prior on joints and expression about rest."""
     prior, unknowns = person.tracked.prior, person.tracked.unknowns
     position = state_vector(state, unknowns)
-    return Equations(np.diag(prior.precision), -prior.precision * position - prior.slope)
+    cost = 0.5 * float(prior.precision @ position**2) + float(prior.slope @ position)
+    return Equations(np.diag(prior.precision), -prior.precision * position - prior.slope, cost)
 
 
 def state_vector(state: FrameState, unknowns) -> Float[np.ndarray, "unknowns"]:

@@ -62,6 +62,13 @@ def repeated_share(frame_count: int, independent: int = 8) -> float:
     return min(1.0, independent / frame_count)
 
 
+def _bounded(person: Person, state: FrameState, step: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """What is given of a frame's step, with what goes beyond a bound added."""
+    prior, position = person.tracked.prior, state_vector(state, person.tracked.unknowns)
+    low, high = prior.lower - position, prior.upper - position
+    return np.where(step < low - 1e-6, low, np.where(step > high + 1e-6, high, given))
+
+
 @dataclass(frozen=True)
 class SharedPrior:
     """What is known of the shared unknowns: identity has unit variance, the focal length a guess; fixed ones do not move."""
@@ -75,13 +82,13 @@ class SharedPrior:
         precision = np.full(count + 1, 1e12 if self.fixed_identity else 1.0)
         precision[-1] = 1 / max(self.log_focal_sigma, 1e-6) ** 2
         away = np.append(np.zeros(count) if self.fixed_identity else person.identity, np.log(person.focal_px.mean()) - self.log_focal)
-        return Equations(np.diag(precision), -precision * away)
+        return Equations(np.diag(precision), -precision * away, 0.5 * float(precision @ away**2))
 
 
 def joint_step(
-    keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level: int | None, landmark_scale: float, damping: float = 1e-3
-) -> Keyframes:
-    """One Gauss–Newton step of all keyframes and the shared unknowns together.
+    keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level: int | None, landmark_scale: float, damping: float
+) -> tuple[Keyframes, float]:
+    """One damped Gauss–Newton step of all keyframes and the shared unknowns together, and the cost before it.
 
     Args:
         level: Of the pictures; None compares landmarks alone.
@@ -89,7 +96,8 @@ def joint_step(
     """
     person, unknowns = keyframes.person, keyframes.person.tracked.unknowns
     own = unknowns.count
-    blocks, held = [], []
+    blocks, fixed = [], []
+    cost = 0.0
     for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
         total, _ = landmark_equations(person, state, observation, config, shared=True, scale=landmark_scale)
         if level is not None:
@@ -102,12 +110,16 @@ def joint_step(
         rest = prior_equations(person, state)
         matrix[:own, :own] += rest.matrix
         right[:own] += rest.right
-        matrix[np.arange(own), np.arange(own)] *= 1 + damping
-        matrix[np.arange(own), np.arange(own)] += 1e-9
+        cost += total.cost + rest.cost
+        matrix[np.arange(own), np.arange(own)] += 1e-6 * np.diag(matrix)[:own] + 1e-9
         blocks.append((matrix, right))
-        held.append(_held(person, state, right[:own]))
+        fixed.append(np.where(_held(person, state, right[:own]), 0.0, np.nan))
     known = prior.equations(person)
-    solved = solve_arrow(blocks, own, known.matrix, known.right, held)
+    cost += known.cost
+    damped = known.matrix + np.diag(damping * np.diag(known.matrix))
+    for _ in range(3):  # what a solution takes beyond a bound is put on it, and the rest solved again
+        solved = solve_arrow(blocks, own, damped, known.right, fixed)
+        fixed = [_bounded(person, state, step, given) for state, step, given in zip(keyframes.states, solved.blocks, fixed, strict=True)]
     shared = solved.shared.copy()
     shared[-1] = np.clip(shared[-1], -0.2, 0.2)
     length = np.abs(shared[:-1]).max(initial=0)
@@ -119,17 +131,33 @@ def joint_step(
         step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)
         for state, (matrix, right) in zip(keyframes.states, blocks, strict=True)
     )
-    return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1])))
+    return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1]))), cost
+
+
+def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level: int | None, steps: int) -> Keyframes:
+    """Levenberg–Marquardt: steps that turn out to have raised the cost are taken back and tried again with more damping of the shared unknowns."""
+    scale = repeated_share(len(keyframes.states))
+    best, best_cost, damping = keyframes, np.inf, 1.0
+    trial = keyframes
+    for _ in range(steps):
+        after, cost = joint_step(trial, prior, config, level, scale, damping)
+        if cost <= best_cost:
+            settled = best_cost - cost < 1e-3 * cost
+            best, best_cost, damping = trial, cost, damping / 4
+            trial = after
+            if settled:
+                break
+        else:
+            damping = max(damping, 0.1) * 10
+            trial, _ = joint_step(best, prior, config, level, scale, damping)
+    return trial
 
 
 def solve_by_landmarks(person: Person, observations: Sequence[Observation], prior: SharedPrior, config: TrackConfig, steps: int = 15) -> Keyframes:
     """Identity, focal length and the keyframes' poses from landmarks alone."""
     states = tuple(pose_from_landmarks(person, observation) for observation in observations)
     keyframes = Keyframes(person, tuple(observations), states)
-    scale = repeated_share(len(observations))
-    for step in range(steps):
-        keyframes = joint_step(keyframes, prior, config, None, scale, damping=1e-1 if step < 3 else 1e-3)
-    return keyframes
+    return descend(keyframes, prior, config, None, steps)
 
 
 def solve_by_colours(
@@ -142,8 +170,7 @@ def solve_by_colours(
         person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)
         keyframes = replace(keyframes, person=person)
         level = max(level_count - 1 - turn, 0)
-        for _ in range(steps):
-            keyframes = joint_step(keyframes, prior, config, level, repeated_share(len(keyframes.states)))
+        keyframes = descend(keyframes, prior, config, level, steps)
         keyframes = replace(keyframes, person=learn_landmark_offsets(keyframes, config))
         yield Step("person", turn + 1, config.rounds), keyframes
     person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)

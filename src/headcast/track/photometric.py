@@ -31,6 +31,8 @@ class PhotometricSums:
     pixels: Float[np.ndarray, "faces"]
     weight: Float[np.ndarray, "faces"]
     """Sum of the pixels' weights after robust down-weighting."""
+    cost: Float[np.ndarray, "faces"]
+    """Sum of the robust cost (Geman–McClure) that the tensors and pulls belong to."""
 
 
 @njit(fastmath=True, cache=True)
@@ -50,7 +52,7 @@ def _sample(texture, u, v, out):
 @njit(parallel=True, fastmath=True, cache=True)
 def _accumulate(
     face_buffer, barycentric, image, gradient, matte, pixels, faces, face_weight, uv, shading, texture, precision, robust,
-    tensors, pulls, squared_error, pixel_count, weight_sum,
+    tensors, pulls, squared_error, pixel_count, weight_sum, cost,
 ):  # fmt: skip
     height, width = face_buffer.shape
     texture_height, texture_width = texture.shape[0], texture.shape[1]
@@ -65,6 +67,7 @@ def _accumulate(
         squared_error[f] = 0
         pixel_count[f] = 0
         weight_sum[f] = 0
+        cost[f] = 0
         if face_weight[f] <= 0:
             continue
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -99,6 +102,7 @@ def _accumulate(
                 scaled = one + error * precision * sample[3] * robust
                 weight = face_weight[f] * matte[y, x] * precision * sample[3] / (scaled * scaled)
                 weight_sum[f] += weight
+                cost[f] += np.float32(0.5) * error * weight * scaled
                 xx = np.float32(0.0)
                 xy = np.float32(0.0)
                 yy = np.float32(0.0)
@@ -160,10 +164,11 @@ def compare_colours(
         squared_error=np.empty(count, np.float32),
         pixels=np.empty(count, np.float32),
         weight=np.empty(count, np.float32),
+        cost=np.empty(count, np.float32),
     )
     _accumulate(
         face_buffer, barycentric, image, gradient, matte, pixels, surface.faces, surface.face_weight, surface.uv, shading, texture,
-        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), sums.tensors, sums.pulls, sums.squared_error, sums.pixels, sums.weight,
+        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), sums.tensors, sums.pulls, sums.squared_error, sums.pixels, sums.weight, sums.cost,
     )  # fmt: skip
     return sums
 

@@ -111,10 +111,17 @@ class FrameState:
         np.add.at(angles, (unknowns.joint_idx, unknowns.joint_axis), change[unknowns.angles])
         return FrameState(
             rotation=_rodrigues(change[:3].astype(np.float64)) @ self.rotation,
-            translation=self.translation + change[3:6],
+            translation=_pushed(self.translation, change[3:6]),
             joint_rotations=angles,
             expression=self.expression + change[unknowns.expression],
         )
+
+
+def _pushed(translation: Float[np.ndarray, "3"], change: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    """The translation after a step; depth goes by ratios, so that depth and focal length can change together without a change of the picture."""
+    ratio = change[2] / translation[2]
+    across = np.array([change[0] - translation[0] * ratio, change[1] - translation[1] * ratio, 0.0])
+    return (translation + across) * np.exp(np.clip(ratio, -0.5, 0.5))
 
 
 @dataclass(frozen=True)

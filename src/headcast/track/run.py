@@ -16,9 +16,9 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from headcast.capture import Capture, PrepareConfig, prepare_steps
+from headcast.capture import Capture, PrepareConfig, open_source, prepare_steps
 from headcast.errors import ConfigError, InputError
-from headcast.heads import HeadModel
+from headcast.heads import HeadModel, load_head
 from headcast.solve.step import Step, follow
 from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog, stage_seconds
@@ -111,7 +111,11 @@ def track_recording(
 
 
 def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: bool) -> RunPaths:
-    """Makes the folder a run of this request, or goes on with one; raises `InputError` where it may not be touched."""
+    """Makes the folder a run of this request, or goes on with one.
+
+    Raises `InputError` where the folder may not be touched. A recording or a head model that cannot be read is found out first, so that
+    a mistyped command leaves nothing behind.
+    """
     paths = RunPaths(folder)
     if resume and overwrite:
         raise ConfigError("--resume goes on with what is there and --overwrite throws it away: expected one of them, found both")
@@ -119,6 +123,10 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
         raise InputError(f"expected a folder to write to, found a file at {folder}")
     if folder.is_dir() and any(folder.iterdir()):
         _admit(request, paths, resume, overwrite)
+    open_source(request.source, request.prepare.folder_fps)
+    load_head(request.model)
+    if overwrite:
+        _clear(paths)
     write_json(paths.config, request.settings())
     if not paths.about.is_file():
         About(KIND, SCHEMA, {}, {"source": str(request.source), "finished": False}).save(paths.about)
@@ -181,7 +189,6 @@ def _admit(request: RunRequest, paths: RunPaths, resume: bool, overwrite: bool) 
     if paths.about.is_file():
         About.load(paths.about, KIND, SCHEMA)
     if overwrite:
-        _clear(paths)
         return
     asked, begun = request.settings(), read_json(paths.config) if paths.config.is_file() else request.settings()
     if asked != begun:
