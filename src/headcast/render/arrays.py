@@ -1,12 +1,11 @@
 """Rasterising NumPy arrays without gradients: what is called many times a second, one view at a time or several."""
 
-import numba
 import numpy as np
 from jaxtyping import Float32, Int32
 from numpy import ndarray
 
 from headcast.errors import InputError
-from headcast.render.kernels.raster_cpu import BAND_ROWS, rasterize_views
+from headcast.render.kernels.cpu import rasterize
 
 NEAR_M = 0.01
 """Faces with a corner nearer than this (m), or behind the camera, are not drawn."""
@@ -47,16 +46,11 @@ def rasterize_arrays(
     if face.shape != shape or weights.shape != (*shape, 3) or depth.shape != shape:
         found = f"{face.shape}, {weights.shape} and {depth.shape}"
         raise InputError(f"the buffers given as out must have the shapes {shape}, {(*shape, 3)} and {shape}; found {found}")
-    views = np.ascontiguousarray(positions, np.float32).reshape(-1, *positions.shape[-2:])
-    bands = -(-height // BAND_ROWS)
-    rasterize_views(
-        views,
+    rasterize(
+        np.ascontiguousarray(positions, np.float32).reshape(-1, *positions.shape[-2:]),
         np.ascontiguousarray(faces, np.int32),
         NEAR_M,
         cull,
-        numba.get_num_threads(),
-        np.empty((len(views) * len(faces), 2), np.int32),
-        np.zeros(len(views) * bands + 2, np.int64),
         face.reshape(-1, height, width),
         weights.reshape(-1, height, width, 3),
         depth.reshape(-1, height, width),

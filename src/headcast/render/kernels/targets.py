@@ -44,7 +44,7 @@ def linked(function: FunctionType, compile_body: Callable[[FunctionType], Callab
 @cache
 def cpu_body(function: FunctionType) -> Callable:
     """A body compiled for the CPU."""
-    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(linked(function, cpu_body))
+    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)(linked(function, cpu_body))
 
 
 def cpu_driver(function: FunctionType) -> Callable:

@@ -1,0 +1,102 @@
+"""Every operation on the CPU, under the names and with the arguments that `cuda` has too: NumPy arrays in, NumPy arrays filled."""
+
+import numba
+import numpy as np
+
+from headcast.render.kernels import meshes_cpu, pixels_cpu
+from headcast.render.kernels.meshes_cpu import (
+    build_pyramid,
+    build_pyramid_gradient,
+    color_pixels,
+    color_pixels_gradient,
+    sample_points,
+    vertex_normals,
+    vertex_normals_gradient,
+)
+from headcast.render.kernels.pixels_cpu import (
+    STRIPES,
+    blend_edges,
+    blend_edges_gradient,
+    edge_blends,
+    interpolate_views,
+    mip_levels,
+    shade_views,
+)
+from headcast.render.kernels.raster_cpu import BAND_ROWS, fill_views, sort_faces
+
+__all__ = [
+    "blend_edges",
+    "blend_edges_gradient",
+    "build_pyramid",
+    "build_pyramid_gradient",
+    "color_pixels",
+    "color_pixels_gradient",
+    "edge_blends",
+    "edge_blends_gradient",
+    "interpolate_views",
+    "interpolate_views_gradient",
+    "mip_levels",
+    "rasterize",
+    "rasterize_gradient",
+    "sample_points",
+    "sample_points_gradient",
+    "shade_views",
+    "shade_views_gradient",
+    "vertex_normals",
+    "vertex_normals_gradient",
+]
+
+
+def rasterize(positions, faces, near, cull, face, weights, depth):
+    """Fills face (views, h, w), weights (views, h, w, 3) and depth (views, h, w) from positions (views, vertices, 3)."""
+    views, height, width = face.shape
+    rows = np.empty((views * len(faces), 2), np.int32)
+    starts = np.zeros(views * -(-height // BAND_ROWS) + 2, np.int64)
+    sort_faces(positions, faces, height, width, near, cull, rows, starts)
+    members = np.empty(starts[-1], np.int32)
+    fill_views(positions, faces, rows, starts, members, numba.get_num_threads(), face, weights, depth)
+
+
+def _parts(gradient):
+    return np.zeros((len(gradient) * STRIPES, *gradient.shape[1:]), gradient.dtype)
+
+
+def _add_up(parts, gradient):
+    np.add.reduce(parts.reshape(len(gradient), STRIPES, *gradient.shape[1:]), axis=1, out=gradient)
+
+
+def rasterize_gradient(positions, faces, face, grad_weights, grad_depth, gradient):
+    """Sets the gradient (views, vertices, 3) of positions from those of weights and depth."""
+    parts = _parts(gradient)
+    pixels_cpu.rasterize_gradient(positions, faces, face, grad_weights, grad_depth, parts)
+    _add_up(parts, gradient)
+
+
+def interpolate_views_gradient(attributes, faces, face, weights, unit, grad_out, scatter, grad_attributes, grad_weights):
+    """Sets the gradient of weights (views, h, w, 3) and, with `scatter`, of attributes (views, n, channels)."""
+    parts = _parts(grad_attributes if scatter else grad_attributes[:, :0])
+    pixels_cpu.interpolate_views_gradient(attributes, faces, face, weights, unit, grad_out, scatter, parts, grad_weights)
+    if scatter:
+        _add_up(parts, grad_attributes)
+
+
+def shade_views_gradient(normals, light, grad_out, grad_normals, grad_light):
+    """Sets the gradients of normals (views, n, 3) and light (views, 9, 3)."""
+    parts = _parts(grad_light)
+    pixels_cpu.shade_views_gradient(normals, light, grad_out, grad_normals, parts)
+    _add_up(parts, grad_light)
+
+
+def edge_blends_gradient(positions, faces, neighbours, face, depth, near, blends, grad_blends, gradient):
+    """Sets the gradient (views, vertices, 3) of positions."""
+    parts = _parts(gradient)
+    pixels_cpu.edge_blends_gradient(positions, faces, neighbours, face, depth, near, blends, grad_blends, parts)
+    _add_up(parts, gradient)
+
+
+def sample_points_gradient(texels, levels, uv, level, face, grad_out, into_uv, into_texels, grad_texels, grad_uv):
+    """Sets the gradient of uv and adds to that of the texels, where asked for; as many threads share the texels as there are."""
+    if into_uv:
+        meshes_cpu.sample_points_gradient(texels, levels, uv, level, face, grad_out, grad_uv)
+    if into_texels:
+        meshes_cpu.scatter_texels(levels, uv, level, face, numba.get_num_threads(), grad_out, grad_texels)
