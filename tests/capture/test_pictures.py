@@ -21,7 +21,7 @@ def save_all(folder, pictures, pattern: str = "frame_{}.png") -> None:
 def test_a_folder_is_in_natural_order_at_the_given_rate(tmp_path):
     save_all(tmp_path, numbered(12))
     (tmp_path / "notes.txt").write_text("not a picture")
-    source = open_source(tmp_path, fps=10)
+    source = open_source(tmp_path, fps=10.0)
     frames = list(source.frames())
     assert [number_of(frame.image) for frame in frames] == list(range(12))
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(12) / 10)

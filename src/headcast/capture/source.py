@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -42,6 +42,7 @@ class SourceMetadata:
     """Width over height of a stored pixel; pictures with other than 1 are enlarged along their shorter pixel side."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """A recording that decodes nothing until asked. Warnings grow while frames are read."""
 

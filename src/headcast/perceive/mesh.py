@@ -1,7 +1,7 @@
 """MediaPipe's face mesh network with irises, run on an upright crop around one face."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -49,6 +49,7 @@ class FaceMesh:
     """Probability that the crop shows a face, 0 to 1."""
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds the landmarks of the one face that an upright square crop is centred on."""
 

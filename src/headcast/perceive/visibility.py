@@ -2,7 +2,7 @@
 
 import numba
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from headcast.perceive.topology import IRIS_CENTERS, LEFT_EYE, MESH_COUNT, RIGHT_EYE, neighbours, triangles
@@ -68,8 +68,11 @@ def _ramp(value, bounds: tuple[float, float]):
 
 
 @numba.njit(cache=True)
-def _hidden(points: Float[ndarray, "468 3"], faces: Int32[ndarray, "852 3"], margin: float) -> Float[ndarray, "468"]:
-    """1 where some triangle covers the point and is nearer by more than `margin`. Points are sorted into cells first."""
+def _hidden(points, faces, margin):
+    """1 where some triangle (of `faces`, 852×3) covers one of the points (468×3) and is nearer by more than `margin`, else 0.
+
+    Points are sorted into cells first. Compiled functions carry no annotations: run-time checkers cannot wrap them.
+    """
     first, order, low, cell = _cells(points)
     hidden = np.zeros(len(points))
     for face in range(len(faces)):
@@ -94,7 +97,7 @@ def _hidden(points: Float[ndarray, "468 3"], faces: Int32[ndarray, "852 3"], mar
 
 
 @numba.njit(cache=True)
-def _cells(points: Float[ndarray, "n 3"]):
+def _cells(points):
     """Points in the order of a grid of square cells: where each cell starts, the order, the grid's corner and its cell size."""
     low = np.array([points[:, 0].min(), points[:, 1].min()])
     cell = max(points[:, 0].max() - low[0], points[:, 1].max() - low[1]) * 1.0001 / _CELLS + 1e-9
