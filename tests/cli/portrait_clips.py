@@ -13,6 +13,9 @@ from PIL import Image
 FAST = ("--mode", "fast", "--keyframes", "4", "--rounds", "1", "--texture-px", "128")
 """Options that make tracking quick; every stage still runs."""
 
+FASTEST = (*FAST, "--no-photometric", "--side-px", "64")
+"""Without colours: for tests that ask what goes in and what comes out, not how well it fits."""
+
 
 def portrait(size: tuple[int, int] = (256, 256), shift_px: float = 0.0, zoom: float = 1.0) -> UInt8[ndarray, "height width 3"]:
     """Head and shoulders of Grace Hopper, moved and enlarged a little."""

@@ -103,6 +103,7 @@ def track_recording(
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
     if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
+        follow(prepare_steps(request.source, paths.capture.root, request.prepare, resume=True), *readers)  # refuses another recording
         return Run.open(folder)
     with ExitStack() as opened:
         own = [opened.enter_context(reader) for reader in (StepLog(paths.steps, keep=resume), *curves)]

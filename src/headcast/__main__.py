@@ -1,0 +1,7 @@
+"""`python -m headcast` is the `headcast` command."""
+
+import sys
+
+from headcast.cli.main import main
+
+sys.exit(main())
