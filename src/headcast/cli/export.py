@@ -8,6 +8,7 @@ from rich.console import Console
 
 from headcast.cli.progress import ProgressBar
 from headcast.export import FormatName, default_place, export_track, flame_file, read_vht
+from headcast.heads import load_head
 from headcast.heads.flame import load_flame_root
 from headcast.solve.step import follow
 from headcast.track.models import load_model_for_tracking
@@ -31,7 +32,8 @@ def export(
         overwrite: Replace an earlier export.
     """
     if run.suffix == ".npz":
-        head = load_model_for_tracking(model)
+        # Landmarks take a minute to find on a model that is new here; only arrays hold any.
+        head = load_model_for_tracking(model) if to == "arrays" else load_head(model)
         track, albedo, folder = read_vht(run, head, load_flame_root(flame_file(head))), None, run.parent
     else:
         opened = Run.open(run)
