@@ -45,6 +45,7 @@ def same(capture: Capture, expected: Capture) -> None:
     assert all((capture.matte(idx) == expected.matte(idx)).all() for idx in range(FRAMES))
     assert capture.warnings == expected.warnings
     assert not capture.paths.parts.exists()
+    assert not [path for path in capture.paths.root.rglob("*") if path.name.startswith(".")], "no half-written files"
 
 
 @pytest.mark.parametrize("stop_at", [3, 9, 17, 25])
@@ -79,6 +80,23 @@ def test_a_killed_preparation_goes_on_to_the_same_result(recording, expected, tm
     with pytest.raises(InputError, match=r"unfinished capture of this recording\. Use --resume to go on or --overwrite to start anew"):
         prepare(recording, folder, config)
     same(prepare(recording, folder, config, resume=True), expected)
+
+
+@pytest.mark.parametrize("write", [1, 2, 12, 31, 32])
+def test_a_kill_at_any_write_loses_nothing(recording, expected, tmp_path, write):
+    """The process ends, without any clean-up, just before its n-th file gets its name. The writes are: what is being prepared, a matte
+    for each of 26 frames with a face, three parts, the landmarks, and what was prepared."""
+    folder = tmp_path / "capture"
+    trap = f"""
+import itertools, os
+calls, rename = itertools.count(1), os.replace
+os.replace = lambda *paths: os._exit(9) if next(calls) == {write} else rename(*paths)
+"""
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD.format(limit=trap, part=PART), str(recording), str(folder)], stdout=subprocess.DEVNULL, check=False
+    )
+    assert child.returncode == 9
+    same(prepare(recording, folder, PrepareConfig(part_frames=PART), resume=True), expected)
 
 
 def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(recording, expected, tmp_path):

@@ -112,7 +112,8 @@ def _admit(paths: CapturePaths, recording: InputFile, config: PrepareConfig, res
     if not paths.root.is_dir():
         raise InputError(f"expected a folder to write to, found a file at {paths.root}")
     finished, begun = paths.about.is_file(), paths.unfinished.is_file()
-    if overwrite:
+    killed_at_once = not finished and not begun and all(path in (paths.parts, paths.mattes) for path in paths.root.iterdir())
+    if overwrite or killed_at_once:
         _clear(paths)
         return None
     if not finished and not begun:
@@ -125,6 +126,7 @@ def _admit(paths: CapturePaths, recording: InputFile, config: PrepareConfig, res
     if about.details.get("config") != config.key():
         raise InputError(f"the folder holds a capture of this recording made with other settings. Use --overwrite or another folder: {paths.root}")
     if finished:
+        _tidy(paths)
         return None
     if not resume:
         raise InputError(
@@ -213,7 +215,7 @@ def _box_row(box: FaceBox) -> np.ndarray:
 
 
 def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: PrepareConfig, arrays: Arrays) -> None:
-    """Writes the arrays, then `about.json`, which makes the folder a finished one, and removes the pieces."""
+    """Writes the arrays, then `about.json`, which makes the folder a finished one, and removes the pieces and what a kill left half-written."""
     write_arrays(paths.landmarks, arrays)
     details = {
         "source": str(source.path.resolve()),
@@ -229,7 +231,14 @@ def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: P
         "warnings": [*source.warnings, *_findings(arrays)],
     }
     About(KIND, SCHEMA, {"source": recording}, details).save(paths.about)
-    shutil.rmtree(paths.parts)
+    _tidy(paths)
+
+
+def _tidy(paths: CapturePaths) -> None:
+    if paths.parts.is_dir():
+        shutil.rmtree(paths.parts)
+    for leftover in [*paths.root.glob(".*.tmp.*"), *paths.mattes.glob(".*.tmp.*")]:
+        leftover.unlink()
 
 
 def _findings(arrays: Arrays) -> list[str]:
