@@ -16,15 +16,35 @@ class People:
     bones: Float[np.ndarray, "people bones 3"]
 
 
+GENERAL = ("head-", "neck-", "forehead-")
+"""Beginnings of the names of local controls that change a whole head's size and proportions; the others shape single features."""
+IGNORED = ("measure-", "torso", "breast", "nipple", "stomach", "hip", "pelvis", "buttocks")
+"""Controls of the body that happen to reach the neck."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations of the controls, chosen so that head measurements vary as they do among adults (docs/open-head.md)."""
+
+    feature: float = 0.27
+    """Of controls that shape one feature, in units of the control's range."""
+    general: float = 0.10
+    """Of controls that change the head's size and proportions."""
+    ear: float = 0.16
+    """Of controls of the ears."""
+    asymmetry: float = 0.05
+    """Of the difference between left and right, and of sideways shifts."""
+
+
 def sample_phenotypes(source: Source, count: int, rng: np.random.Generator) -> Float[np.ndarray, "people labels"]:
     """Mostly adults: every mixture of ancestries, both genders and what lies between, all builds, from young to old."""
     values = {
-        "gender": rng.beta(0.5, 0.5, count),
-        "age": np.clip(rng.normal(0.74, 0.13, count), 0.5, 1.0),
-        "muscle": rng.beta(2.5, 2.5, count),
-        "weight": rng.beta(2.5, 2.5, count),
-        "height": rng.beta(5.0, 5.0, count),
-        "proportions": rng.beta(2.0, 2.0, count),
+        "gender": rng.beta(0.6, 0.6, count),
+        "age": np.clip(rng.normal(0.72, 0.10, count), 0.58, 1.0),
+        "muscle": rng.beta(4.0, 4.0, count),
+        "weight": rng.beta(4.0, 4.0, count),
+        "height": rng.beta(12.0, 12.0, count),
+        "proportions": rng.beta(3.0, 3.0, count),
         "cupsize": np.full(count, 0.5),
         "firmness": np.full(count, 0.5),
     }
@@ -33,34 +53,30 @@ def sample_phenotypes(source: Source, count: int, rng: np.random.Generator) -> F
     return np.stack([values[label] for label in source.anny.phenotype_labels], axis=1)
 
 
-def sample_local_changes(source: Source, count: int, rng: np.random.Generator, spread: float, asymmetry: float) -> Float[np.ndarray, "people local"]:
-    """Values in −1…1 of the local controls; controls that move no vertex of the head stay at zero.
-
-    Left and right twins share a value of standard deviation `spread` and differ by one of standard deviation `asymmetry`.
-    """
+def sample_local_changes(source: Source, count: int, rng: np.random.Generator, spread: Spread) -> Float[np.ndarray, "people local"]:
+    """Values in −1…1 of the local controls; controls that move no vertex of the head stay at zero."""
     labels = source.anny.local_change_labels
     rows = source.blendshapes[-2 * len(labels) :]
     moves = np.abs(rows).max(axis=(1, 2)).reshape(-1, 2).max(1) > 1e-4
     shared: dict[str, np.ndarray] = {}
     values = np.zeros((count, len(labels)))
     for idx, label in enumerate(labels):
-        if not moves[idx] or label.startswith(("measure-", "neck-trans-out", "torso", "breast")):
+        if not moves[idx] or label.startswith(IGNORED):
             continue
+        own = spread.general if label.startswith(GENERAL) else spread.ear if "-ear-" in label else spread.feature
         if label[:2] in ("l-", "r-"):
             if label[2:] not in shared:
-                shared[label[2:]] = spread * rng.standard_normal(count)
-            values[:, idx] = shared[label[2:]] + asymmetry * rng.standard_normal(count)
+                shared[label[2:]] = own * rng.standard_normal(count)
+            values[:, idx] = shared[label[2:]] + spread.asymmetry * rng.standard_normal(count)
         else:
-            sideways = "trans-out" in label
-            values[:, idx] = (asymmetry if sideways else spread) * rng.standard_normal(count)
+            sideways = any(word in label for word in ("trans-out", "trans-in"))
+            values[:, idx] = (spread.asymmetry if sideways else own) * rng.standard_normal(count)
     return np.clip(values, -1, 1)
 
 
-def sample_people(
-    source: Source, count: int, rng: np.random.Generator, spread: float, asymmetry: float, weights: Float[np.ndarray, "vertices"]
-) -> People:
+def sample_people(source: Source, count: int, rng: np.random.Generator, spread: Spread, weights: Float[np.ndarray, "vertices"]) -> People:
     """Heads of `count` people, aligned rigidly with their mean by the vertices that have weight."""
-    coefficients = source.coefficients(sample_phenotypes(source, count, rng), sample_local_changes(source, count, rng, spread, asymmetry))
+    coefficients = source.coefficients(sample_phenotypes(source, count, rng), sample_local_changes(source, count, rng, spread))
     flat = source.blendshapes.reshape(len(source.blendshapes), -1)
     vertices = (source.template.ravel() + coefficients @ flat).reshape(count, -1, 3)
     bones = source.bone_heads + np.einsum("pk,kbd->pbd", coefficients, source.bone_heads_blendshapes)

@@ -18,39 +18,60 @@ class ClosestPoints:
 
 
 class ClosestPointQuery:
-    """Answers which point of a mesh is nearest; building it once per mesh position saves the search tree.
+    """Answers which point of a mesh is nearest; building it once per mesh position saves the search trees.
 
     A face lies inside a ball around its centroid, so the nearest face is certain as soon as no other ball reaches as near as the best
-    face found; the search looks at more and more centroids until that holds.
+    face found; the search looks at more and more centroids until that holds. Faces of similar size share a tree, so that a few
+    large ones do not blur the bound of the small ones.
     """
 
     def __init__(self, vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]):
         self._corners = np.asarray(vertices, np.float64)[faces]
-        self._centroids = self._corners.mean(1)
-        self._reach = np.linalg.norm(self._corners - self._centroids[:, None], axis=2).max()
-        self._tree = cKDTree(self._centroids)
+        centroids = self._corners.mean(1)
+        reach = np.linalg.norm(self._corners - centroids[:, None], axis=2).max(1)
+        size_class = np.floor(np.log2(np.maximum(reach, 1e-12))).astype(int)
+        members = [np.flatnonzero(size_class == value) for value in np.unique(size_class)]
+        members.sort(key=len, reverse=True)
+        self._groups = [(idx, reach[idx].max(), cKDTree(centroids[idx])) for idx in members]
 
-    def __call__(self, points: Float[np.ndarray, "n 3"]) -> ClosestPoints:
-        """The nearest point of the mesh to each point."""
+    def __call__(self, points: Float[np.ndarray, "n 3"], within: float = np.inf) -> ClosestPoints:
+        """The nearest point of the mesh to each point.
+
+        Points farther from the mesh than `within` get an infinite distance; a bound saves time where far points do not matter.
+        """
         points = np.asarray(points, np.float64)
         count = len(points)
-        found = ClosestPoints(np.zeros(count, np.int64), np.zeros((count, 3)), np.zeros((count, 3)), np.full(count, np.inf))
-        open_idx, looked_at = np.arange(count), 8
-        while len(open_idx):
-            looked_at = min(looked_at, len(self._centroids))
-            radius, candidates = self._tree.query(points[open_idx], k=looked_at)
-            radius, candidates = radius.reshape(len(open_idx), -1), candidates.reshape(len(open_idx), -1)
-            weights = barycentric_of_nearest(points[open_idx, None], self._corners[candidates])
-            nearest = (weights[..., None] * self._corners[candidates]).sum(-2)
-            distance = np.linalg.norm(nearest - points[open_idx, None], axis=-1)
-            row, best = np.arange(len(open_idx)), distance.argmin(1)
-            found.faces[open_idx] = candidates[row, best]
-            found.barycentric[open_idx] = weights[row, best]
-            found.points[open_idx] = nearest[row, best]
-            found.distance[open_idx] = distance[row, best]
-            certain = (distance[row, best] <= radius[:, -1] - self._reach) | (looked_at == len(self._centroids))
-            open_idx, looked_at = open_idx[~certain], looked_at * 4
+        found = ClosestPoints(np.zeros(count, np.int64), np.zeros((count, 3)), np.full((count, 3), np.nan), np.full(count, within, np.float64))
+        for members, reach, tree in self._groups:
+            self._search(points, members, reach, tree, found)
+        found.distance[np.isnan(found.points[:, 0])] = np.inf
         return found
+
+    def _search(self, points: np.ndarray, members: np.ndarray, reach: float, tree: cKDTree, found: ClosestPoints) -> None:
+        """Improves what was found by the faces of one size class."""
+        open_idx, looked_at = np.arange(len(points)), 4
+        while len(open_idx):
+            looked_at = min(looked_at, len(members))
+            bound = found.distance[open_idx].max() + reach
+            radius, candidates = tree.query(points[open_idx], k=looked_at, distance_upper_bound=bound)
+            radius, candidates = radius.reshape(len(open_idx), -1), candidates.reshape(len(open_idx), -1)
+            row, column = np.nonzero(radius <= found.distance[open_idx][:, None] + reach)
+            self._compare(points, open_idx[row], members[candidates[row, column]], found)
+            certain = (radius[:, -1] >= found.distance[open_idx] + reach) | (looked_at == len(members))
+            open_idx, looked_at = open_idx[~certain], looked_at * 4
+
+    def _compare(self, points: np.ndarray, point_idx: np.ndarray, face_idx: np.ndarray, found: ClosestPoints) -> None:
+        """Takes over the faces that are nearer to their points than what was found before."""
+        weights = barycentric_of_nearest(points[point_idx], self._corners[face_idx])
+        nearest = (weights[..., None] * self._corners[face_idx]).sum(-2)
+        distance = np.linalg.norm(nearest - points[point_idx], axis=-1)
+        order = np.argsort(-distance, kind="stable")
+        order = order[distance[order] < found.distance[point_idx[order]]]
+        target = point_idx[order]
+        found.faces[target] = face_idx[order]
+        found.barycentric[target] = weights[order]
+        found.points[target] = nearest[order]
+        found.distance[target] = distance[order]
 
 
 def barycentric_of_nearest(points: Float[np.ndarray, "*batch 3"], corners: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3"]:
