@@ -88,9 +88,7 @@ def test_shade(any_scene):
 def test_mip_level(any_scene):
     seen = rasterize(any_scene.mesh, any_scene.camera)
     found = mip_level(seen, any_scene.uv, any_scene.uv_faces, (37, 46))
-    expected = reference.mip_level(
-        any_scene.positions.double(), seen.faces, any_scene.uv.double(), any_scene.uv_faces, seen.face, (37, 46)
-    )
+    expected = reference.mip_level(any_scene.positions.double(), seen.faces, any_scene.uv.double(), any_scene.uv_faces, seen.face, (37, 46))
     torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=1e-4)
 
 

@@ -2,6 +2,7 @@
 
 from headcast.render.antialias import antialias, edge_blends, face_neighbours
 from headcast.render.arrays import NEAR_M, Coverage, new_coverage, rasterize_arrays
+from headcast.render.draw import draw_mesh
 from headcast.render.head import render_head, surface_color
 from headcast.render.interpolation import interpolate, label_image, smooth_normals, vertex_normals
 from headcast.render.light import ambient_light, linear_from_srgb, sh_basis, shade, srgb_from_linear
@@ -14,6 +15,7 @@ __all__ = [
     "Rendering",
     "ambient_light",
     "antialias",
+    "draw_mesh",
     "edge_blends",
     "face_neighbours",
     "image_positions",

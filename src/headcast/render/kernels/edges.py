@@ -7,6 +7,7 @@ the surface from the nearer pixel towards the other, so that it may belong to a 
 import numpy as np
 
 from headcast.render.kernels.accumulate import accumulate
+from headcast.render.kernels.extremes import larger, smaller
 from headcast.render.kernels.triangle import twice_area
 
 MOST_STEPS = 32
@@ -103,7 +104,7 @@ def pair_blend(positions, faces, neighbours, face, depth, near, row, column, axi
         p, q = pair_edge(positions, faces, neighbours, face, depth, near, row, column, axis)
         if p >= 0:
             past_middle, _ = crossing(positions, p, q, row, column, axis)
-            share = min(max(past_middle, -0.5), 0.5)
+            share = smaller(larger(past_middle, -0.5), 0.5)
     blends[row, column, axis] = share
 
 

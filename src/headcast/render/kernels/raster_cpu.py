@@ -4,12 +4,11 @@ A band belongs to one thread, faces enter it in their order, and the nearest win
 not depend on the number of threads.
 """
 
-import numpy as np
 from numba import prange
 
 from headcast.render.kernels.surface import resolve_pixel
 from headcast.render.kernels.targets import cpu_driver
-from headcast.render.kernels.triangle import corner, first_centre, nearness_plane, rows_covered, slope, sorted_by_row, span
+from headcast.render.kernels.triangle import corner, first_centre, nearness_at, nearness_plane, rows_covered, slope, sorted_by_row, span
 
 BAND_ROWS = 16
 
@@ -17,7 +16,7 @@ BAND_ROWS = 16
 def fill_row(inverse_depth, owner, row, first, last, row_value, gradient_x, low, high, face_idx):
     """Enters a face into one row of the depth test, which compares inverse depths in single precision."""
     for column in range(first, last):
-        nearness = np.float32(min(max(row_value + gradient_x * (column + 0.5), low), high))
+        nearness = nearness_at(row_value, gradient_x, column, low, high)
         if nearness > inverse_depth[row, column]:
             inverse_depth[row, column] = nearness
             owner[row, column] = face_idx

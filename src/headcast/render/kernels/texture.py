@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from headcast.render.kernels.accumulate import accumulate
+from headcast.render.kernels.extremes import larger, smaller
 from headcast.render.kernels.triangle import corner
 
 ZERO, ONE, QUARTER = np.float32(0), np.float32(1), np.float32(0.25)
@@ -35,7 +36,7 @@ def face_mip_level(positions, a, b, c, uv, ua, ub, uc, first, second, third, px,
     at_b = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / bz
     at_c = ((ax - px) * (by - py) - (ay - py) * (bx - px)) / cz
     over_total = 1.0 / (at_a + at_b + at_c)
-    largest = 0.0
+    longest = 0.0
     for axis in range(2):
         if axis == 0:
             step_a, step_b, step_c = (by - cy) / az, (cy - ay) / bz, (ay - by) / cz
@@ -47,16 +48,16 @@ def face_mip_level(positions, a, b, c, uv, ua, ub, uc, first, second, third, px,
         grow_c = (step_c - third * drift) * over_total
         along_u = (grow_a * uv[ua, 0] + grow_b * uv[ub, 0] + grow_c * uv[uc, 0]) * width
         along_v = (grow_a * uv[ua, 1] + grow_b * uv[ub, 1] + grow_c * uv[uc, 1]) * height
-        largest = max(largest, along_u * along_u + along_v * along_v)
-    return np.float32(0.5) * np.float32(math.log2(np.float32(max(largest, 1e-30))))
+        longest = larger(longest, along_u * along_u + along_v * along_v)
+    return np.float32(0.5) * np.float32(math.log2(np.float32(larger(longest, 1e-30))))
 
 
 def taps(levels, level, u, v):
     """First texel of the 2×2 around a position, steps to its right and lower neighbours, and the fractions towards them."""
     height, width = levels[level, 1], levels[level, 2]
-    x = min(max(u * width - 0.5, 0.0), width - 1.0)
-    y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.0)
-    column, row = min(int(x), max(width - 2, 0)), min(int(y), max(height - 2, 0))
+    x = smaller(larger(u * width - 0.5, 0.0), width - 1.0)
+    y = smaller(larger((1.0 - v) * height - 0.5, 0.0), height - 1.0)
+    column, row = smaller(int(x), larger(width - 2, 0)), smaller(int(y), larger(height - 2, 0))
     right = 1 if width > 1 else 0
     down = width if height > 1 else 0
     return levels[level, 0] + row * width + column, right, down, np.float32(x - column), np.float32(y - row)
@@ -64,8 +65,8 @@ def taps(levels, level, u, v):
 
 def level_pair(levels, level):
     """The finer of the two levels between which a mip level lies, and the fraction towards the coarser."""
-    clamped = min(max(level, ZERO), np.float32(levels.shape[0] - 1))
-    finer = min(int(clamped), max(levels.shape[0] - 2, 0))
+    clamped = smaller(larger(level, ZERO), np.float32(levels.shape[0] - 1))
+    finer = smaller(int(clamped), larger(levels.shape[0] - 2, 0))
     return finer, np.float32(clamped - finer)
 
 

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from headcast.render.kernels.accumulate import accumulate
+from headcast.render.kernels.extremes import larger, largest, smaller, smallest
 
 
 def first_centre(coordinate):
@@ -37,10 +38,10 @@ def rows_covered(positions, a, b, c, height, width, near, cull):
     area = twice_area(ax, ay, bx, by, cx, cy)
     if not (area < 0.0 or (area > 0.0 and not cull)):
         return 0, 0
-    if max(ax, bx, cx) <= 0.5 or min(ax, bx, cx) > width - 0.5:
+    if largest(ax, bx, cx) <= 0.5 or smallest(ax, bx, cx) > width - 0.5:
         return 0, 0
-    top = max(min(ay, by, cy), 0.0)
-    bottom = min(max(ay, by, cy), np.float64(height))
+    top = larger(smallest(ay, by, cy), 0.0)
+    bottom = smaller(largest(ay, by, cy), np.float64(height))
     if not top < bottom:
         return 0, 0
     return first_centre(top), first_centre(bottom)
@@ -70,7 +71,12 @@ def nearness_plane(ax, ay, az, bx, by, bz, cx, cy, cz):
     area = twice_area(ax, ay, bx, by, cx, cy)
     gradient_x = ((near_b - near_a) * (cy - ay) - (near_c - near_a) * (by - ay)) / area
     gradient_y = ((near_c - near_a) * (bx - ax) - (near_b - near_a) * (cx - ax)) / area
-    return near_a, gradient_x, gradient_y, min(near_a, near_b, near_c), max(near_a, near_b, near_c)
+    return near_a, gradient_x, gradient_y, smallest(near_a, near_b, near_c), largest(near_a, near_b, near_c)
+
+
+def nearness_at(row_value, gradient_x, column, low, high):
+    """Inverse depth at a pixel centre in single precision, kept between those of the corners."""
+    return np.float32(smaller(larger(row_value + gradient_x * (column + 0.5), low), high))
 
 
 def span(ax, ay, bx, by, long_slope, upper_slope, lower_slope, row, width):
@@ -81,8 +87,8 @@ def span(ax, ay, bx, by, long_slope, upper_slope, lower_slope, row, width):
     centre = row + 0.5
     long_x = ax + (centre - ay) * long_slope
     short_x = ax + (centre - ay) * upper_slope if centre < by else bx + (centre - by) * lower_slope
-    left = min(max(min(long_x, short_x), 0.0), np.float64(width))
-    right = min(max(long_x, short_x, 0.0), np.float64(width))
+    left = smaller(larger(smaller(long_x, short_x), 0.0), np.float64(width))
+    right = smaller(largest(long_x, short_x, 0.0), np.float64(width))
     return first_centre(left), first_centre(right)
 
 
