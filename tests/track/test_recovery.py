@@ -1,0 +1,187 @@
+"""The tracker finds again what it was shown: heads rendered by the tracker's own surface, with noisy landmarks."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from headcast.errors import ConfigError, InputError
+from headcast.geometry import Transform, angle_between, matrix_from_axis_angle
+from headcast.heads import open_head
+from headcast.track import TrackConfig, track_capture
+from headcast.track.frame import WORLD_FROM_CAMERA, view_of
+from headcast.track.keyframes import choose_keyframes
+from headcast.track.light import AMBIENT
+from headcast.track.observation import Window
+from headcast.track.person import Person, TrackedModel
+from headcast.track.points import FrameState, move_points
+from headcast.track.prefetch import ahead
+from headcast.track.sequence import Clock
+
+SIDE, FRAMES = 224, 12
+
+
+@dataclass(frozen=True)
+class ShownClip:
+    """A capture in memory with the truth beside it."""
+
+    images: np.ndarray
+    mattes: np.ndarray
+    landmarks_px: np.ndarray
+    states: tuple[FrameState, ...]
+    person: Person
+    found: np.ndarray
+    size: tuple[int, int] = (SIDE, SIDE)
+    focal_hint_px: float | None = None
+
+    frame_count = FRAMES
+    cuts = np.zeros(FRAMES, bool)
+    time_s = np.arange(FRAMES) / 25
+    confidence = np.ones((FRAMES, 478), np.float32)
+
+    def frames(self, indices=None):
+        for idx in range(FRAMES) if indices is None else indices:
+            yield int(idx), self.images[idx], self.mattes[idx]
+
+
+@pytest.fixture(scope="module")
+def clip():
+    generator = np.random.default_rng(7)
+    model, config = open_head(), TrackConfig()
+    tracked = TrackedModel.of(model, config.sigmas)
+    texture = np.full((1024, 1024, 3), (0.75, 0.6, 0.5), np.float32)
+    for side, amount in ((16, 0.06), (128, 0.07), (512, 0.07)):
+        texture += cv2.resize(amount * generator.normal(size=(side, side, 3)).astype(np.float32), (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    texture = np.concatenate([texture.clip(0.05, 1), np.ones((1024, 1024, 1))], 2).astype(np.float32)
+    light = AMBIENT.copy()
+    light[1:4] += 0.15 * generator.normal(size=(3, 1)).astype(np.float32)
+    identity = generator.normal(size=model.identity_count)
+    person = Person(tracked, identity, np.full(2, 1.5 * SIDE), np.full(2, SIDE / 2), light, np.zeros((478, 3), np.float32), texture)
+    channels = [model.expression_names.index(name) for name in ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp")]
+    images, mattes, landmarks, states = [], [], [], []
+    for frame in range(FRAMES):
+        phase = 2 * np.pi * frame / FRAMES
+        turn = matrix_from_axis_angle(torch.tensor([0.1 * np.sin(2 * phase), 0.5 * np.sin(phase), 0.05])).numpy()
+        expression = np.zeros(model.expression_count)
+        expression[channels] = 0.3 + 0.3 * np.sin(phase * np.array([1, 2, 2, 3]) + np.array([0, 1, 1, 2]))
+        state = FrameState(
+            WORLD_FROM_CAMERA @ turn, np.array([0.01 * np.sin(phase), 0.0, 0.5]), np.zeros((model.joint_count, 3)), expression.clip(0, 1)
+        )
+        view = view_of(person, state, Window(np.full(2, 2.0), np.zeros(2), (2 * SIDE, 2 * SIDE)))
+        covered, mix = view.face >= 0, view.barycentric[..., None]
+        face = np.where(covered, view.face, 0)
+        uv = (tracked.surface.uv[face] * mix).sum(2).astype(np.float32)
+        shade = (view.shading[tracked.surface.faces[face]] * mix).sum(2)
+        color = cv2.remap(texture, uv[..., 0] * 1024 - 0.5, (1 - uv[..., 1]) * 1024 - 0.5, cv2.INTER_LINEAR)[..., :3] * shade
+        picture = cv2.resize(np.where(covered[..., None], color, 0.2).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA).clip(0, 1)
+        linear = picture**2.2
+        srgb = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055) + 0.006 * generator.normal(size=picture.shape)
+        images.append((srgb.clip(0, 1) * 255).round().astype(np.uint8))
+        mattes.append((cv2.resize(covered.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8))
+        shown = move_points(tracked.landmarks, person.landmark_rest, person.skeleton, tracked.unknowns, state, person.focal_px, person.center_px)
+        landmarks.append(shown.pixels + 0.5 * generator.normal(size=(478, 2)))
+        states.append(state)
+    found = np.ones(FRAMES, bool)
+    return ShownClip(np.stack(images), np.stack(mattes), np.stack(landmarks).astype(np.float32), tuple(states), person, found)
+
+
+@pytest.fixture(scope="module")
+def tracked(clip):
+    return track_capture(clip, open_head(), TrackConfig(mode="full", keyframes=12, focal_px=1.5 * SIDE))
+
+
+def test_pose_relative_to_the_clips_own_mean_is_found(clip, tracked):
+    """Half a degree: landmarks alone, half a pixel off, give about one."""
+    truth = torch.from_numpy(np.stack([WORLD_FROM_CAMERA @ state.rotation for state in clip.states])).float()
+    neck = open_head().joint_names.index("neck")
+    found = tracked.track.world_from_head.rotation @ matrix_from_axis_angle(tracked.track.joint_rotations[:, neck])
+    offset = truth.transpose(-1, -2) @ found
+    error = torch.rad2deg(angle_between(offset[:1].expand_as(offset), offset)).median()
+    assert error < 0.6
+
+
+def test_landmarks_fall_where_they_were_shown(clip, tracked):
+    points = tracked.track.landmarks(open_head())
+    pixels = tracked.track.camera.project(points).numpy()
+    assert np.median(np.linalg.norm(pixels - clip.landmarks_px, axis=-1)) < 1.0
+
+
+def test_large_expressions_are_found(clip, tracked):
+    names = open_head().expression_names
+    truth = np.stack([state.expression for state in clip.states])
+    for name in ("jawOpen", "mouthSmileLeft", "browInnerUp"):
+        channel = names.index(name)
+        assert np.corrcoef(truth[:, channel], tracked.track.expression[:, channel].numpy())[0, 1] > 0.85, name
+
+
+def test_expressions_stay_within_their_bounds(tracked):
+    expression, model = tracked.track.expression, open_head()
+    assert (expression >= model.expression_lower - 1e-5).all() and (expression <= model.expression_upper + 1e-5).all()
+
+
+def test_the_picture_is_explained(tracked):
+    assert tracked.track.psnr_db.median() > 27
+
+
+def test_a_given_focal_length_is_kept(clip, tracked):
+    assert tracked.track.camera.focal_px[0] == pytest.approx(1.5 * SIDE, rel=1e-4)
+    assert tracked.track.focal_sigma_px == 0
+
+
+def test_a_lost_face_marks_its_frames_and_is_filled(clip):
+    found = clip.found.copy()
+    found[4:6] = False
+    lost = ShownClip(clip.images, clip.mattes, clip.landmarks_px, clip.states, clip.person, found)
+    track = track_capture(lost, open_head(), TrackConfig(mode="fast", photometric=False)).track
+    assert (~track.valid).nonzero().flatten().tolist() == [4, 5]
+    torch.testing.assert_close(track.expression[4], track.expression[3])
+    assert torch.isfinite(track.world_from_head.translation).all()
+
+
+def test_a_clip_without_a_face_is_an_input_error(clip):
+    empty = ShownClip(clip.images, clip.mattes, clip.landmarks_px, clip.states, clip.person, np.zeros(FRAMES, bool))
+    with pytest.raises(InputError, match="found none"):
+        track_capture(empty, open_head(), TrackConfig())
+
+
+def test_tracking_twice_gives_the_same(clip):
+    first, second = (track_capture(clip, open_head(), TrackConfig(mode="fast", keyframes=4, rounds=1)).track for _ in range(2))
+    torch.testing.assert_close(first.expression, second.expression)
+    torch.testing.assert_close(first.world_from_head.rotation, second.world_from_head.rotation)
+
+
+def test_keyframes_cover_the_turns(clip):
+    chosen = choose_keyframes(clip.landmarks_px, clip.confidence, clip.found, 4)
+    yaw = np.array([np.arctan2(state.rotation[0, 2], state.rotation[0, 0]) for state in clip.states])
+    assert len(chosen) == 4 and np.ptp(yaw[chosen]) > 0.7 * np.ptp(yaw)
+
+
+def test_motion_does_not_continue_over_a_cut():
+    clock = Clock(np.arange(5) / 25, np.array([False, False, True, False, False]))
+    assert clock.continues(0, 1) and not clock.continues(1, 2) and not clock.continues(0, 3) and clock.continues(2, 3)
+
+
+def test_work_ahead_keeps_order_and_errors():
+    def broken():
+        yield 1
+        yield 2
+        raise ValueError("third")
+
+    items = ahead(broken())
+    assert [next(items), next(items)] == [1, 2]
+    with pytest.raises(ValueError, match="third"):
+        next(items)
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ConfigError, match="side_px"):
+        TrackConfig(side_px=10)
+    with pytest.raises(ConfigError, match="focal_px"):
+        TrackConfig(focal_px=-1.0)
+
+
+def test_transform_of_camera_is_the_default_one(tracked):
+    camera = tracked.track.camera.camera_from_world
+    torch.testing.assert_close(camera.rotation, Transform(torch.diag(torch.tensor([1.0, -1.0, -1.0])), torch.zeros(3)).rotation)
