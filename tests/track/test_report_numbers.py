@@ -1,22 +1,29 @@
 """The report's numbers and warnings follow from the track."""
 
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from small_tracks import small_track
 
+from headcast.capture import Capture
 from headcast.geometry import Transform
 from headcast.heads import open_head
+from headcast.store import CapturePaths
 from headcast.track.statistics import Summary, angles_deg, jitter, statistics
 
 
 def _capture(count, cuts=(), warnings=()):
-    marks = np.zeros(count, bool)
-    marks[list(cuts)] = True
-    return SimpleNamespace(cuts=marks, warnings=tuple(warnings))
+    """A capture of nothing but marks and words."""
+    points, numbers, squares = np.zeros((count, 478, 2), np.float32), np.zeros((count, 478), np.float32), np.zeros((count, 4), np.float32)
+    marks, never = np.isin(np.arange(count), list(cuts)), np.zeros(count, bool)
+    return Capture(
+        paths=CapturePaths(Path("capture")), source_path=Path("video.mp4"), size=(120, 160), fps=25.0, focal_hint_px=None, landmarks_px=points,
+        depth_px=numbers, confidence=numbers, visibility=numbers, found=~never, cuts=marks, damaged=never, time_s=np.arange(count) / 25.0,
+        box=squares, matte_windows=squares.astype(np.int32), warnings=tuple(warnings),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

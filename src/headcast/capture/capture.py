@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int, Int32, UInt8
 from numpy import ndarray
 
 from headcast.capture.source import Source, open_source
@@ -99,7 +99,9 @@ class Capture:
             )
         return source
 
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[tuple[int, UInt8[ndarray, "height width 3"], UInt8[ndarray, "height width"]]]:
+    def frames(
+        self, indices: Sequence[int] | Int[ndarray, "chosen"] | None = None
+    ) -> Iterator[tuple[int, UInt8[ndarray, "height width 3"], UInt8[ndarray, "height width"]]]:
         """Frame index, sRGB picture and matte, decoded one after another; `indices` must ascend, None means all."""
         wanted = range(self.frame_count) if indices is None else [int(i) for i in indices]
         for frame in self.open_source().select(wanted):

@@ -58,7 +58,7 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
     require_flame(model)
     view_from_world = PYTORCH3D_FROM_OPENCV @ track.camera.camera_from_world
     view_from_head = view_from_world @ track.world_from_head
-    joint_in_head = root.joint(track.identity, track.expression) - root.origin
+    joint_in_head = root.joint(track.identity.expand(track.frame_count, -1), track.expression) - root.origin
     joint_in_view = view_from_head.points(joint_in_head[:, None, :])[:, 0]
     raw, moved = {}, 0
     for name, joints in _JOINTS.items():
@@ -106,7 +106,7 @@ def read_vht(path: Path, model: HeadModel, root: FlameRoot, fps: float = 30.0) -
     identity = _padded(arrays["shape"], model.identity_count)
     expression = _padded(arrays["expr"][:count], model.expression_count)
     world_from_view = (PYTORCH3D_FROM_OPENCV @ camera.camera_from_world).inverse()
-    joint_in_head = root.joint(identity, expression) - root.origin
+    joint_in_head = root.joint(identity.expand(count, -1), expression) - root.origin
     rotation = matrix_from_axis_angle(_tensor(arrays["rotation"][:count]))
     translation = _tensor(arrays["translation"][:count]) - (rotation @ joint_in_head[..., None])[..., 0]
     angles = [_angles(arrays[name][:count], _limits(name)).reshape(count, -1, 3) for name in _JOINTS]

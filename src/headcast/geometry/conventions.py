@@ -9,10 +9,10 @@ def _axes(x: float, y: float, z: float) -> Transform:
     return Transform(torch.diag(torch.tensor([x, y, z], dtype=torch.float32)), torch.zeros(3))
 
 
-OPENGL_FROM_OPENCV = _axes(1, -1, -1)
+OPENGL_FROM_OPENCV = _axes(1.0, -1.0, -1.0)
 """OpenGL, Blender and glTF cameras: +X right, +Y up, look along −Z."""
 
-PYTORCH3D_FROM_OPENCV = _axes(-1, -1, 1)
+PYTORCH3D_FROM_OPENCV = _axes(-1.0, -1.0, 1.0)
 """PyTorch3D view space: +X left, +Y up, look along +Z."""
 
 

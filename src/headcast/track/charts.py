@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
 
 _WIDTH, _HEIGHT = 920, 150
@@ -48,7 +48,7 @@ def _key(name: str, color: str) -> str:
     return f' <span class="key"><i style="background:{color}"></i>{escape(name)}</span>'
 
 
-def _across(frames: Float[ndarray, "n"], count: int) -> Float[ndarray, "n"]:
+def _across(frames: Shaped[ndarray, "n"], count: int) -> Float[ndarray, "n"]:
     return _LEFT + np.asarray(frames, float) / max(count - 1, 1) * (_WIDTH - _LEFT - _RIGHT)
 
 
@@ -77,12 +77,12 @@ def _grid(low: float, high: float, count: int) -> str:
     """Round numbers on both axes."""
     lines = []
     for value in _round_numbers(low, high, 4):
-        y = float(_up(np.array(value), low, high))
+        y = float(_up(np.array([value]), low, high)[0])
         lines.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         lines.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{value:g}</text>')
-    for frame in _round_numbers(0, max(count - 1, 1), 9):
+    for frame in _round_numbers(0.0, float(max(count - 1, 1)), 9):
         if frame == int(frame):
-            x = float(_across(np.array(frame), count))
+            x = float(_across(np.array([frame]), count)[0])
             lines.append(f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{int(frame)}</text>')
     return "".join(lines)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float, Float32, Int32, UInt8
 from numba import njit, prange
 from numpy import ndarray
 
@@ -70,7 +70,7 @@ def paint_surface(
         _paint_texture(picture, face, weights, paintable.faces, light, paintable.uv, albedo, np.float32(opacity), _SRGB)
 
 
-def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float32[ndarray, "dots 2"], color: tuple[int, int, int], size_px: int = 2) -> None:
+def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray, "dots 2"], color: tuple[int, int, int], size_px: int = 2) -> None:
     """Square dots centred on positions in pixels, in place; those outside of the picture are left out."""
     corner = np.round(points - size_px / 2).astype(int)
     for down in range(size_px):

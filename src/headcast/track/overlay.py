@@ -116,7 +116,7 @@ class _Painter:
         self._track, self._capture, self._window, self._albedo = track, capture, window, albedo
         self._paintable = Paintable.of(model)
 
-    def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Posed) -> UInt8[ndarray, "height width 3"]:
+    def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Posed) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px
         picture = np.empty((panel, 4 * panel, 3), np.uint8)
         recorded, fitted, *sides = (picture[:, k * panel : (k + 1) * panel] for k in range(4))
