@@ -82,6 +82,8 @@ def arrays_from_model(model: HeadModel) -> dict[str, np.ndarray]:
     for name, points in model.landmarks.items():
         arrays[f"landmarks_{name}_faces"] = points.faces.numpy().astype(np.int32)
         arrays[f"landmarks_{name}_barycentric"] = points.barycentric.numpy().astype(np.float32)
+        if points.sigma is not None:
+            arrays[f"landmarks_{name}_sigma"] = points.sigma.numpy().astype(np.float32)
     return arrays
 
 
@@ -128,7 +130,9 @@ def _quantised(basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _landmarks(arrays: Mapping[str, np.ndarray], name: str) -> LandmarkSet:
-    return LandmarkSet(_index(arrays[f"landmarks_{name}_faces"]), _float(arrays[f"landmarks_{name}_barycentric"]))
+    sigma = arrays.get(f"landmarks_{name}_sigma")
+    faces, barycentric = _index(arrays[f"landmarks_{name}_faces"]), _float(arrays[f"landmarks_{name}_barycentric"])
+    return LandmarkSet(faces, barycentric, None if sigma is None else _float(sigma))
 
 
 def _float(value: np.ndarray) -> Tensor:

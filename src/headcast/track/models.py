@@ -34,7 +34,8 @@ def load_model_for_tracking(name_or_path: str | Path) -> HeadModel:
     if any(name not in model.landmarks for name in _LANDMARKS):
         from headcast.perceive.embedding import embed_landmarks
 
-        model = embed_landmarks(model)
+        landmarks, _ = embed_landmarks(model)
+        model = replace(model, landmarks={**landmarks, **model.landmarks})
     write_model(cached, model)
     return model
 
