@@ -31,7 +31,7 @@ def clip_folder(out: Path, model_name: str, seed: int, frames: int) -> Path:
     """The folder of a clip, drawn where it is not there yet."""
     folder = out / f"{Path(model_name).stem}-{seed}-{frames}"
     if not SyntheticPaths(folder).truth.is_file():
-        config = SynthConfig(seed=seed, frames=frames, motion=MotionConfig(yaw_deg=45), occluders=_OCCLUDERS[seed % len(_OCCLUDERS)])
+        config = SynthConfig(seed=seed, frames=frames, motion=MotionConfig(yaw_deg=45.0), occluders=_OCCLUDERS[seed % len(_OCCLUDERS)])
         began = time.perf_counter()
         follow(write_clip(synthetic_clip(load_model_for_tracking(model_name), config), folder))
         print(f"{folder.name}: drawn in {time.perf_counter() - began:.1f} s")

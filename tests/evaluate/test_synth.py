@@ -67,7 +67,7 @@ def test_visible_vertices_lie_on_the_head_in_the_picture(clip, frames, truth):
 
 
 def test_the_back_of_the_head_is_hidden_and_the_face_seen_from_the_front():
-    config = replace(_SMALL, motion=MotionConfig(yaw_deg=5, pitch_deg=2, roll_deg=2), frames=1)
+    config = replace(_SMALL, motion=MotionConfig(yaw_deg=5.0, pitch_deg=2.0, roll_deg=2.0), frames=1)
     clip = synthetic_clip(open_head(), config)
     frame = next(draw_frames(clip))
     behind = clip.model.template.numpy()[:, 2] < -0.12
@@ -78,7 +78,7 @@ def test_the_back_of_the_head_is_hidden_and_the_face_seen_from_the_front():
 
 def test_turns_reach_their_bound_and_stay_within_it():
     model = open_head()
-    config = MotionConfig(yaw_deg=60, pitch_deg=10, roll_deg=5)
+    config = MotionConfig(yaw_deg=60.0, pitch_deg=10.0, roll_deg=5.0)
     clip = synthetic_clip(model, replace(_SMALL, frames=120, motion=config))
     truth_skull = truth_of(clip, [next(draw_frames(clip))] * 120).world_from_skull
     yaw = np.rad2deg(torch.atan2(truth_skull.rotation[:, 0, 2], truth_skull.rotation[:, 2, 2]).numpy())
@@ -110,7 +110,7 @@ def test_a_mask_does_not_move():
 
 @pytest.mark.parametrize("kind", ["hand", "microphone"])
 def test_what_gets_in_the_way_hides_vertices(clip, kind):
-    config = replace(_SMALL, occluders=(kind,), motion=MotionConfig(yaw_deg=5))
+    config = replace(_SMALL, occluders=(kind,), motion=MotionConfig(yaw_deg=5.0))
     free = list(draw_frames(synthetic_clip(open_head(), replace(config, occluders=()))))
     covered = list(draw_frames(synthetic_clip(open_head(), config)))
     lost = [int((a.visible & ~b.visible).sum()) for a, b in zip(free, covered)]
@@ -180,7 +180,7 @@ def test_noise_has_the_stated_size_and_strength():
     near, far = space_noise(points, 0.05, generator), space_noise(points + np.array([0.001, 0, 0]), 0.05, np.random.default_rng(7))
     again = space_noise(points, 0.05, np.random.default_rng(7))
     assert (near == again).all() and np.abs(near - far).mean() < 0.15
-    curve = smooth_curve(200, 25, rng)
+    curve = smooth_curve(200, 25.0, rng)
     assert abs(np.abs(curve).max() - 1) < 1e-9 and np.abs(np.diff(curve)).max() < 0.4
 
 

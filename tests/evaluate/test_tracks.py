@@ -16,7 +16,7 @@ from headcast.heads import open_head
 from headcast.store import About, RunPaths, SyntheticPaths, read_json
 from headcast.track import Track
 
-_CONFIG = SynthConfig(frames=24, size=(96, 96), texture_px=64, seed=1, fps=6.0, motion=MotionConfig(yaw_deg=30))
+_CONFIG = SynthConfig(frames=24, size=(96, 96), texture_px=64, seed=1, fps=6.0, motion=MotionConfig(yaw_deg=30.0))
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +162,11 @@ def test_halves_of_an_expression_stand_for_the_whole(perfect, truth):
 
 
 def test_tracks_that_cannot_be_compared_are_refused(perfect, truth):
-    short = replace(truth, time_s=truth.time_s[:-1])
+    per_frame = ("vertices", "landmarks", "landmarks_visible", "time_s", "expression", "joint_rotations", "gaze", "visible")
+    transforms = ("world_from_head", "world_from_skull")
+    shorter = replace(truth, **{name: getattr(truth, name)[:-1] for name in (*per_frame, *transforms)})
     with pytest.raises(InputError, match="23 frames, found 24"):
-        evaluate_track(perfect, open_head(), short)
+        evaluate_track(perfect, open_head(), shorter)
     with pytest.raises(InputError, match="valid frames"):
         evaluate_track(replace(perfect, valid=torch.zeros(24, dtype=torch.bool)), open_head(), truth)
 

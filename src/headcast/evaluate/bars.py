@@ -26,7 +26,7 @@ class Bar:
 def bars_of(evaluation: TrackEvaluation) -> tuple[Bar, ...]:
     """All measures of a track; the limits differ for a head that is not the tracker's own."""
     same = evaluation.same_model
-    bars = [Bar("valid frames", evaluation.valid_frames, evaluation.frames, at_least=True)]
+    bars = [Bar("valid frames", float(evaluation.valid_frames), float(evaluation.frames), at_least=True)]
     if evaluation.rotation_deg is not None:
         bars.append(Bar("rotation, median (deg)", evaluation.rotation_deg, 0.5))
     bars += [
@@ -46,7 +46,7 @@ def bars_of(evaluation: TrackEvaluation) -> tuple[Bar, ...]:
         Bar("scale of the alignment", evaluation.scale),
         Bar("gaze, median (deg)", evaluation.gaze_deg),
         Bar("opening of the lids, correlation", evaluation.blink_correlation),
-        Bar(f"blinks found of {all_blinks}", found),
+        Bar(f"blinks found of {all_blinks}", float(found)),
         Bar("rotation jitter, median (deg)", evaluation.jitter_rotation_deg),
         Bar("landmark jitter, median (px)", evaluation.jitter_landmarks_px),
     )

@@ -48,7 +48,7 @@ def surface_error(
         frames = frames[np.unique(np.linspace(0, len(frames) - 1, min(_SURFACE_FRAMES, len(frames))).astype(int))]
     rng = np.random.default_rng(0)
     chosen = [_choice(np.flatnonzero(truth.visible[frame] & truth.face_region), rng) for frame in frames]
-    frames, chosen = frames[[len(some) > 0 for some in chosen]], [some for some in chosen if len(some)]
+    frames, chosen = [int(frame) for frame, some in zip(frames, chosen) if len(some)], [some for some in chosen if len(some)]
     measure = _vertex_distances if same else _surface_distances
     world, scale = measure(track, model, truth, frames, chosen, landmarks, None)
     head, _ = measure(track, model, truth, frames, chosen, landmarks, (truth.world_from_skull, skull))
@@ -68,7 +68,9 @@ _Skulls = tuple[Transform, Transform] | None
 """True and tracked world-from-skull, to compare as seen from the skull; None to compare in the world."""
 
 
-def _vertex_distances(track, model, truth: Truth, frames, chosen, _landmarks, skulls: _Skulls) -> tuple[list[np.ndarray], float]:
+def _vertex_distances(
+    track: Track, model: HeadModel, truth: Truth, frames: list[int], chosen: list[np.ndarray], _landmarks: np.ndarray, skulls: _Skulls
+) -> tuple[list[np.ndarray], float]:
     posed = _tracked_vertices(track, model, frames)
     found = [_seen_from(skulls, 1, frame, vertices[some]) for frame, some, vertices in zip(frames, chosen, posed)]
     true = [_seen_from(skulls, 0, frame, truth.vertices[frame, some]) for frame, some in zip(frames, chosen)]
@@ -76,7 +78,9 @@ def _vertex_distances(track, model, truth: Truth, frames, chosen, _landmarks, sk
     return [np.linalg.norm(similarity.points(a) - b, axis=1) for a, b in zip(found, true)], similarity.scale
 
 
-def _surface_distances(track, model, truth: Truth, frames, chosen, landmarks, skulls: _Skulls) -> tuple[list[np.ndarray], float]:
+def _surface_distances(
+    track: Track, model: HeadModel, truth: Truth, frames: list[int], chosen: list[np.ndarray], landmarks: np.ndarray, skulls: _Skulls
+) -> tuple[list[np.ndarray], float]:
     faces = _face_and_around(model)
     posed = _tracked_vertices(track, model, frames)
     surfaces = [Surface(_seen_from(skulls, 1, frame, vertices), faces) for frame, vertices in zip(frames, posed)]
@@ -100,9 +104,9 @@ def _face_and_around(model: HeadModel) -> np.ndarray:
     return faces[wanted[faces].all(1)]
 
 
-def _tracked_vertices(track: Track, model: HeadModel, frames: np.ndarray) -> list[np.ndarray]:
+def _tracked_vertices(track: Track, model: HeadModel, frames: list[int]) -> list[np.ndarray]:
     head = track.head(model)
-    return [head.posed(track.pose(int(frame))).vertices.double().numpy() for frame in frames]
+    return [head.posed(track.pose(frame)).vertices.double().numpy() for frame in frames]
 
 
 def _seen_from(skulls: _Skulls, which: int, frame: int, points: np.ndarray) -> np.ndarray:

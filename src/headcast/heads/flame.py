@@ -64,13 +64,13 @@ class FlameRoot:
         """The same values elsewhere or in another precision."""
         return FlameRoot(*(getattr(self, name).to(device=device, dtype=dtype) for name in self.__dataclass_fields__))
 
-    def joint(self, identity: Float[Tensor, "*batch identity"], expression: Float[Tensor, "*batch expression"]) -> Float[Tensor, "*batch 3"]:
+    def joint(self, identity: Float[Tensor, "*shared identity"], expression: Float[Tensor, "*batch expression"]) -> Float[Tensor, "*batch 3"]:
         """The root joint of a shaped head: FLAME regresses it from identity and expression."""
         moved = identity @ self.joint_identity_basis[: identity.shape[-1]]
         return self.joint_template + moved + expression @ self.joint_expression_basis[: expression.shape[-1]]
 
     def parameters(
-        self, world_from_head: Transform, identity: Float[Tensor, "*batch identity"], expression: Float[Tensor, "*batch expression"]
+        self, world_from_head: Transform, identity: Float[Tensor, "*shared identity"], expression: Float[Tensor, "*batch expression"]
     ) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch 3"]]:
         """FLAME's global rotation (axis-angle, rad) and translation (m) that put the head where `world_from_head` puts it."""
         joint = self.joint(identity, expression)
@@ -82,7 +82,7 @@ class FlameRoot:
         self,
         rotation: Float[Tensor, "*batch 3"],
         translation: Float[Tensor, "*batch 3"],
-        identity: Float[Tensor, "*batch identity"],
+        identity: Float[Tensor, "*shared identity"],
         expression: Float[Tensor, "*batch expression"],
     ) -> Transform:
         """The inverse of `parameters`."""

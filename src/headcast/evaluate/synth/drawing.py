@@ -50,7 +50,7 @@ def draw_head(
     if bottom <= top or right <= left:
         return Drawing(0, 0, np.zeros((0, 0, 3), np.float32), np.zeros((0, 0), np.float32), seen)
     size = (bottom - top, right - left)
-    fine = camera.cropped(left, top, size).resized((size[0] * supersampling, size[1] * supersampling))
+    fine = camera.cropped(float(left), float(top), size).resized((size[0] * supersampling, size[1] * supersampling))
     faces = model.faces.numpy().astype(np.int32)
     face, weights, _ = rasterize_arrays(image_positions(vertices, fine).numpy(), faces, *fine.size)
     normals = vertex_normals(vertices, model.faces)

@@ -45,7 +45,7 @@ def random_occluders(
         hand_start=int(rng.uniform(0.1, 0.5) * count),
         hand_frames=max(3, int(rng.uniform(0.25, 0.4) * count)),
         hand_side=float(rng.choice([-1.0, 1.0])),
-        sway=np.stack([smooth_curve(count, 30, rng), smooth_curve(count, 30, rng)], 1),
+        sway=np.stack([smooth_curve(count, 30.0, rng), smooth_curve(count, 30.0, rng)], 1),
         frame_color=rng.uniform(0.005, 0.08, 3),
     )
 
