@@ -1,14 +1,15 @@
-"""Paints a tracked head into pictures, fast enough to follow a camera: a shaded or textured surface over a background, and dots."""
+"""Paints what the overlay needs beyond a shaded mesh: a textured head, fast enough to follow a camera, and dots."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32, Int32, UInt8
 from numba import njit, prange
 from numpy import ndarray
 
 from headcast.heads import HeadModel
-from headcast.render import rasterize_arrays
+from headcast.render import rasterize_arrays, srgb_from_linear
 
 _CLAY = (0.80, 0.74, 0.70)
 _TINTS = {
@@ -21,53 +22,48 @@ _TINTS = {
 }
 """Colours of regions, sRGB, so that gaze and mouth can be read from an untextured head; later ones win."""
 
-_SRGB = np.clip(
-    255 * np.where(np.linspace(0, 1, 4097) <= 0.0031308, 12.92 * np.linspace(0, 1, 4097), 1.055 * np.linspace(0, 1, 4097) ** (1 / 2.4) - 0.055),
-    0,
-    255,
-).astype(np.float32)
+_SRGB = (255 * srgb_from_linear(torch.linspace(0, 1, 4097))).numpy().astype(np.float32)
 """sRGB bytes of linear values 0 to 1, in 4096 steps."""
 
 
+def region_colors(model: HeadModel) -> Float32[ndarray, "vertices 3"]:
+    """A plain colour (sRGB 0–1) for each vertex, by region."""
+    colors = np.tile(np.array(_CLAY, np.float32), (len(model.template), 1))
+    for name, color in _TINTS.items():
+        if name in model.regions:
+            colors[model.regions[name].numpy()] = color
+    return colors
+
+
 @dataclass(frozen=True)
-class Paintable:
-    """What of a head model is needed to paint it, as arrays."""
+class Textured:
+    """A head model's faces and an albedo in its atlas, as arrays that are ready to paint."""
 
     faces: Int32[ndarray, "faces 3"]
     uv: Float32[ndarray, "faces 3 2"]
-    tint: Float32[ndarray, "vertices 3"]
-    """Linear colour of each vertex where there is no texture."""
+    albedo: Float32[ndarray, "texture_height texture_width 3"]
+    """Linear."""
 
     @classmethod
-    def of(cls, model: HeadModel) -> "Paintable":
-        tint = np.tile(np.array(_CLAY, np.float32), (len(model.template), 1))
-        for name, color in _TINTS.items():
-            if name in model.regions:
-                tint[model.regions[name].numpy()] = color
-        return cls(model.faces.numpy().astype(np.int32), model.uv[model.uv_faces].numpy().astype(np.float32), tint**2.2)
+    def of(cls, model: HeadModel, albedo: Float[ndarray, "texture_height texture_width 3"]) -> "Textured":
+        uv = model.uv[model.uv_faces].numpy()
+        return cls(model.faces.numpy().astype(np.int32), uv.astype(np.float32), np.ascontiguousarray(albedo, np.float32))
 
 
-def paint_surface(
+def paint_texture(
     picture: UInt8[ndarray, "height width 3"],
     positions: Float32[ndarray, "vertices 3"],
     light: Float32[ndarray, "vertices 3"],
-    paintable: Paintable,
-    albedo: Float32[ndarray, "side side 3"] | None = None,
-    opacity: float = 1.0,
+    textured: Textured,
 ) -> None:
-    """Paints a head over a picture, in place.
+    """Paints a textured head over a picture, in place.
 
     Args:
         positions: (x_px, y_px, depth_m) of the vertices in the picture.
-        light: linear shading of the vertices; colour = albedo (or the model's tints, without one) · light.
-        albedo: linear texture in the model's atlas, or None.
-        opacity: 1 hides what is behind.
+        light: linear shading of the vertices; colour = albedo · light.
     """
-    face, weights, _ = rasterize_arrays(positions, paintable.faces, *picture.shape[:2])
-    if albedo is None:
-        _paint_vertices(picture, face, weights, paintable.faces, light * paintable.tint, np.float32(opacity), _SRGB)
-    else:
-        _paint_texture(picture, face, weights, paintable.faces, light, paintable.uv, albedo, np.float32(opacity), _SRGB)
+    face, weights, _ = rasterize_arrays(positions, textured.faces, *picture.shape[:2])
+    _paint(picture, face, weights, textured.faces, light, textured.uv, textured.albedo, _SRGB)
 
 
 def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray, "dots 2"], color: tuple[int, int, int], size_px: int = 2) -> None:
@@ -81,22 +77,7 @@ def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray,
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def _paint_vertices(picture, face, weights, faces, colors, opacity, srgb):
-    for y in prange(picture.shape[0]):
-        for x in range(picture.shape[1]):
-            f = face[y, x]
-            if f < 0:
-                continue
-            for k in range(3):
-                value = np.float32(0.0)
-                for corner in range(3):
-                    value += weights[y, x, corner] * colors[faces[f, corner], k]
-                shown = srgb[int(min(max(value, np.float32(0.0)), np.float32(1.0)) * np.float32(4096.0))]
-                picture[y, x, k] = np.uint8(picture[y, x, k] + opacity * (shown - picture[y, x, k]))
-
-
-@njit(parallel=True, fastmath=True, cache=True)
-def _paint_texture(picture, face, weights, faces, light, uv, albedo, opacity, srgb):
+def _paint(picture, face, weights, faces, light, uv, albedo, srgb):
     rows, columns = albedo.shape[0], albedo.shape[1]
     for y in prange(picture.shape[0]):
         for x in range(picture.shape[1]):
@@ -115,9 +96,8 @@ def _paint_texture(picture, face, weights, faces, light, uv, albedo, opacity, sr
             for k in range(3):
                 upper = albedo[i, j, k] + right * (albedo[i, j + 1, k] - albedo[i, j, k])
                 lower = albedo[i + 1, j, k] + right * (albedo[i + 1, j + 1, k] - albedo[i + 1, j, k])
-                value = upper + down * (lower - upper)
                 shade = np.float32(0.0)
                 for corner in range(3):
                     shade += weights[y, x, corner] * light[faces[f, corner], k]
-                shown = srgb[int(min(max(value * shade, np.float32(0.0)), np.float32(1.0)) * np.float32(4096.0))]
-                picture[y, x, k] = np.uint8(picture[y, x, k] + opacity * (shown - picture[y, x, k]))
+                value = (upper + down * (lower - upper)) * shade
+                picture[y, x, k] = np.uint8(srgb[int(min(max(value, np.float32(0.0)), np.float32(1.0)) * np.float32(4096.0))])

@@ -1,6 +1,7 @@
 """`overlay.mp4`: recording, head over recording, and the head from 45° to either side, frame by frame in one pass."""
 
 from collections.abc import Collection, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +15,12 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.capture import Capture
-from headcast.geometry import vertex_normals
+from headcast.geometry import Camera, Transform, vertex_normals
 from headcast.heads import HeadModel
+from headcast.render import draw_mesh, face_neighbours, image_positions, new_coverage, sh_basis
 from headcast.solve.step import Step
 from headcast.store import replace_file
-from headcast.track.drawing import Paintable, paint_dots, paint_surface
-from headcast.track.light import sh_basis
+from headcast.track.drawing import Textured, paint_dots, paint_texture, region_colors
 from headcast.track.person import CLOSURE_PAIRS, FACE_OVAL
 from headcast.track.track import Track
 
@@ -27,6 +28,8 @@ _BACKGROUND = (24, 26, 30)
 _DETECTED = (64, 230, 120)
 _TURN_DEG = (-45.0, 45.0)
 _CHUNK = 32
+_CLOCK = Fraction(1, 90000)
+"""Seconds per tick of the video's time stamps."""
 _BROWS_NOSE_LIPS_PUPILS = np.array(
     [70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 168, 6, 197, 195, 5, 4, 98, 97, 2, 326, 327, 61, 291, 0, 17, 33, 133, 263, 362, 468, 473]
 )
@@ -70,20 +73,9 @@ class Window:
         """Panel positions of source positions."""
         return (points - np.array([self.left_px, self.top_px], np.float32)) * np.float32(self.panel_px / self.side_px)
 
-
-@dataclass(frozen=True)
-class _Posed:
-    """One frame's head, ready to paint."""
-
-    in_window: Float32[ndarray, "vertices 3"]
-    """(x_px, y_px, depth_m) in the panel that shows the recording."""
-    from_sides: tuple[Float32[ndarray, "vertices 3"], ...]
-    """The same for views from the sides, which follow the head."""
-    light: Float32[ndarray, "vertices 3"]
-    """Linear shading by the solved light."""
-    headlight: Float32[ndarray, "vertices 3"]
-    """Shading by a lamp at the camera."""
-    headlight_from_sides: tuple[Float32[ndarray, "vertices 3"], ...]
+    def camera(self, camera: Camera) -> Camera:
+        """The recording's camera, looking through the window at panel size."""
+        return camera.cropped(self.left_px, self.top_px, (self.side_px, self.side_px)).resized((self.panel_px, self.panel_px))
 
 
 def write_overlay(
@@ -96,12 +88,11 @@ def write_overlay(
         keep: indices of frames whose pictures are the generator's value.
     """
     window = Window.around(track, model)
-    posed = _posed_frames(track, model, window)
+    painter = _Painter(track, model, capture, window, albedo)
     kept: dict[int, UInt8[ndarray, "height width 3"]] = {}
     with replace_file(path) as temporary, _Video(temporary, capture, window.panel_px) as video:
-        painter = _Painter(track, model, capture, window, None if albedo is None else np.ascontiguousarray(albedo, np.float32))
-        for frame, head in zip(capture.open_source().frames(), posed):
-            picture = painter.paint(frame.frame_idx, frame.image, head)
+        for frame, (vertices, light) in zip(capture.open_source().frames(), _posed_frames(track, model)):
+            picture = painter.paint(frame.frame_idx, frame.image, vertices, light)
             video.add(picture, float(track.time_s[frame.frame_idx]))
             if frame.frame_idx in keep:
                 kept[frame.frame_idx] = picture
@@ -113,78 +104,71 @@ class _Painter:
     """Composes the panels of a frame."""
 
     def __init__(self, track: Track, model: HeadModel, capture: Capture, window: Window, albedo: Float32[ndarray, "side side 3"] | None):
-        self._track, self._capture, self._window, self._albedo = track, capture, window, albedo
-        self._paintable = Paintable.of(model)
+        self._track, self._capture, self._window = track, capture, window
+        self._camera = window.camera(track.camera)
+        self._faces, self._colors = model.faces.numpy(), region_colors(model)
+        self._neighbours = face_neighbours(model.faces).numpy()
+        self._textured = None if albedo is None else Textured.of(model, albedo)
+        self._middle = track.head(model).vertices.mean(0)
+        self._cover = new_coverage(window.panel_px, window.panel_px)
 
-    def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Posed) -> UInt8[ndarray, "rows columns 3"]:
+    def paint(
+        self,
+        frame_idx: int,
+        image: UInt8[ndarray, "height width 3"],
+        vertices: Float32[ndarray, "vertices 3"],
+        light: Float32[ndarray, "vertices 3"],
+    ) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px
-        picture = np.empty((panel, 4 * panel, 3), np.uint8)
-        recorded, fitted, *sides = (picture[:, k * panel : (k + 1) * panel] for k in range(4))
-        recorded[:] = self._window.cut(image)
-        fitted[:] = recorded
         valid = bool(self._track.valid[frame_idx])
+        recorded = fitted = self._window.cut(image)
         if valid:
-            paint_surface(fitted, head.in_window, head.headlight, self._paintable, opacity=0.5)
+            fitted = self._shaded(recorded, vertices, self._camera, 0.5)
             dots = self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS])
             paint_dots(fitted, dots, _DETECTED)
-        for k, (side, positions) in enumerate(zip(sides, head.from_sides)):
-            side[:] = _BACKGROUND
-            textured = k == 1 and self._albedo is not None
-            light = head.light if textured else head.headlight_from_sides[k]
-            paint_surface(side, positions, light if valid else 0.35 * light, self._paintable, self._albedo if textured else None)
+        left, right = (side_camera(self._track, frame_idx, self._middle, degrees, panel) for degrees in _TURN_DEG)
+        empty = np.full((panel, panel, 3), _BACKGROUND, np.uint8)
+        plain = self._shaded(empty, vertices, left, 1.0 if valid else 0.3)
+        if self._textured is None:
+            lit = self._shaded(empty, vertices, right, 1.0 if valid else 0.3)
+        else:
+            lit = empty
+            paint_texture(lit, image_positions(torch.from_numpy(vertices), right).numpy(), light if valid else 0.3 * light, self._textured)
+        picture = np.concatenate([recorded, fitted, plain, lit], axis=1)
         for k, label in enumerate((f"frame {frame_idx}", "head" if valid else "no face seen", "-45 deg", "+45 deg")):
             cv2.putText(picture, label, (k * panel + 6, panel - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (235, 235, 235), 1, cv2.LINE_AA)
         return picture
 
-
-def _posed_frames(track: Track, model: HeadModel, window: Window) -> Iterator[_Posed]:
-    """Heads of all frames in order, posed a few at a time."""
-    head = track.head(model)
-    camera = track.camera
-    middle = head.vertices.mean(0)
-    for first in range(0, track.frame_count, _CHUNK):
-        pose = track.pose(slice(first, first + _CHUNK))
-        vertices = head.posed(pose).vertices
-        normals = vertex_normals(vertices, model.faces)
-        shading = torch.from_numpy(sh_basis(normals.numpy())) @ track.light
-        in_camera = camera.camera_from_world.points(vertices)
-        normals_in_camera = normals @ camera.camera_from_world.rotation.T
-        centre = camera.camera_from_world.points(pose.world_from_head.points(middle.expand(len(vertices), 1, 3)))
-        pixels = torch.from_numpy(window.from_source(camera.project(vertices).numpy()))
-        in_window = torch.cat([pixels, in_camera[..., 2:]], -1)
-        turned = [_side_view(in_camera - centre, normals_in_camera, degrees, window.panel_px) for degrees in _TURN_DEG]
-        headlight = _headlight(normals_in_camera)
-        for k in range(len(vertices)):
-            yield _Posed(
-                in_window[k].numpy(),
-                tuple(positions[k].numpy() for positions, _ in turned),
-                shading[k].clamp_min(0.02).float().numpy(),
-                headlight[k].numpy(),
-                tuple(light[k].numpy() for _, light in turned),
-            )
+    def _shaded(
+        self, picture: UInt8[ndarray, "height width 3"], vertices: Float32[ndarray, "vertices 3"], camera: Camera, opacity: float
+    ) -> UInt8[ndarray, "height width 3"]:
+        return draw_mesh(picture, vertices, self._faces, camera, self._colors, opacity, self._neighbours, self._cover)
 
 
-def _side_view(
-    around_centre: Float32[Tensor, "frames vertices 3"], normals: Float32[Tensor, "frames vertices 3"], degrees: float, panel_px: int
-) -> tuple[Float32[Tensor, "frames vertices 3"], Float32[Tensor, "frames vertices 3"]]:
-    """(x_px, y_px, depth_m) and headlight of heads seen by a camera that went round them; positive degrees show their left side."""
+def side_camera(track: Track, frame_idx: int, middle: Float32[Tensor, "3"], degrees: float, panel_px: int) -> Camera:
+    """A camera that went round the head of a frame by some degrees (positive shows its left side) and looks at its middle."""
+    distance_m, height_m = 0.9, 0.31
     angle = np.radians(degrees)
     turn = torch.tensor([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], dtype=torch.float32)
-    distance_m, height_m = 0.9, 0.31
-    points = around_centre @ turn.T
-    depth = points[..., 2:] + distance_m
-    pixels = points[..., :2] / depth * (panel_px * distance_m / height_m) + panel_px / 2
-    return torch.cat([pixels, depth], -1), _headlight(normals @ turn.T)
+    rotation = turn @ track.camera.camera_from_world.rotation
+    target = track.world_from_head[frame_idx].points(middle[None])[0]
+    camera_from_world = Transform(rotation, torch.tensor([0.0, 0.0, distance_m]) - rotation @ target)
+    focal = torch.full((2,), panel_px * distance_m / height_m)
+    return Camera(focal, torch.full((2,), panel_px / 2), (panel_px, panel_px), camera_from_world)
 
 
-def _headlight(normals_in_camera: Float32[Tensor, "frames vertices 3"]) -> Float32[Tensor, "frames vertices 3"]:
-    """Shading by a lamp a little above the camera and some light from everywhere."""
-    direction = torch.tensor([0.0, -0.35, -0.94])
-    return (0.22 + 0.85 * (normals_in_camera @ direction).clamp_min(0))[..., None].expand(*normals_in_camera.shape).contiguous()
+def _posed_frames(track: Track, model: HeadModel) -> Iterator[tuple[Float32[ndarray, "vertices 3"], Float32[ndarray, "vertices 3"]]]:
+    """World positions and linear shading of the vertices, frame by frame, posed a few at a time."""
+    head = track.head(model)
+    for first in range(0, track.frame_count, _CHUNK):
+        vertices = head.posed(track.pose(slice(first, first + _CHUNK))).vertices
+        normals = vertex_normals(vertices, model.faces)
+        light = (sh_basis(normals) @ track.light).clamp_min(0.02)
+        yield from zip(vertices.numpy(), light.numpy(), strict=True)
 
 
 class _Video:
-    """A video file that frames are added to; use it as a context."""
+    """A video file that frames are added to, encoded on a thread of its own one frame behind; use it as a context."""
 
     def __init__(self, path: Path, capture: Capture, panel_px: int):
         rate = Fraction(capture.fps or 1.0).limit_denominator(1000)
@@ -192,23 +176,38 @@ class _Video:
         codec = "libx264" if _has_encoder("libx264") else "mpeg4"
         self._stream = self._container.add_stream(codec, rate=rate, options={"crf": "20", "preset": "superfast"} if codec == "libx264" else {})
         self._stream.width, self._stream.height, self._stream.pix_fmt = 4 * panel_px, panel_px, "yuv420p"
-        self._stream.codec_context.time_base = Fraction(1, 90000)
+        self._stream.codec_context.time_base = _CLOCK
         self._last = -1
+        self._encoder = ThreadPoolExecutor(1, "encode")
+        self._encoding: Future[None] | None = None
 
     def add(self, picture: UInt8[ndarray, "height width 3"], time_s: float) -> None:
-        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+        self._wait()
         # Stamps must grow, whatever the recording says.
-        self._last = max(round(time_s * 90000), self._last + 1)
-        frame.pts, frame.time_base = self._last, Fraction(1, 90000)
+        self._last = max(round(time_s / _CLOCK), self._last + 1)
+        self._encoding = self._encoder.submit(self._encode, picture, self._last)
+
+    def _encode(self, picture: UInt8[ndarray, "height width 3"], stamp: int) -> None:
+        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+        frame.pts, frame.time_base = stamp, _CLOCK
         self._container.mux(self._stream.encode(frame))
+
+    def _wait(self) -> None:
+        if self._encoding is not None:
+            self._encoding.result()
+            self._encoding = None
 
     def __enter__(self) -> "_Video":
         return self
 
     def __exit__(self, kind, *_: object) -> None:
-        if kind is None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
+        try:
+            if kind is None:
+                self._wait()
+                self._container.mux(self._stream.encode())
+        finally:
+            self._encoder.shutdown()
+            self._container.close()
 
 
 def _has_encoder(name: str) -> bool:
