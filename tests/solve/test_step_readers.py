@@ -3,6 +3,7 @@
 import errno
 import json
 
+import numpy as np
 import pytest
 
 from headcast.errors import HeadcastError
@@ -69,13 +70,16 @@ def test_a_full_disk_is_an_error_for_a_person(tmp_path):
         log(Step("solve", 1, 1))
 
 
-def test_curves_hold_the_terms(tmp_path):
+def test_curves_hold_the_terms_and_pictures(tmp_path):
     pytest.importorskip("tensorboard", reason="the tensorboard extra is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     with StepCurves(tmp_path) as curves:
         follow(_loop(), curves)
+        curves.picture("overlay", 7, np.full((4, 6, 3), 200, np.uint8))
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("perceive/faces")] == [(0, 1.0), (1, 0.0)]
     assert [(e.step, e.value) for e in events.Scalars("solve/cost")] == [(1, 2.5)]
+    (shown,) = events.Images("overlay")
+    assert (shown.step, shown.width, shown.height) == (7, 6, 4)

@@ -1,7 +1,10 @@
-"""TensorBoard curves of a run's steps."""
+"""TensorBoard curves and pictures of a run."""
 
 from pathlib import Path
 from typing import Any
+
+from jaxtyping import UInt8
+from numpy import ndarray
 
 from headcast.errors import MissingExtraError
 from headcast.solve.step import Step
@@ -25,6 +28,11 @@ class StepCurves:
         self._writer = self._writer or self._open()
         for name, value in step.terms.items():
             self._writer.add_scalar(f"{step.stage}/{name}", value, step.done if step.frame_idx is None else step.frame_idx)
+
+    def picture(self, name: str, step: int, image: UInt8[ndarray, "height width 3"]) -> None:
+        """Adds a picture (sRGB)."""
+        self._writer = self._writer or self._open()
+        self._writer.add_image(name, image, step, dataformats="HWC")
 
     def __enter__(self) -> "StepCurves":
         return self

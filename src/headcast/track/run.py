@@ -98,7 +98,7 @@ def track_recording(
 
     A finished folder of the same recording and settings is used as it is with `resume`. After a kill, `resume` keeps what was
     perceived and, where tracking had ended, the track. `overwrite` removes what an earlier run wrote, and nothing else.
-    With `tensorboard`, the steps are also written as curves.
+    With `tensorboard`, the steps are also written as curves, and some frames of the overlay as pictures.
     """
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
@@ -108,6 +108,9 @@ def track_recording(
     with ExitStack() as opened:
         own = [opened.enter_context(reader) for reader in (StepLog(paths.steps, keep=resume), *curves)]
         samples = follow(run_steps(request, paths), *own, *readers)
+        for curve in curves:
+            for frame_idx, picture in samples.items():
+                curve.picture("overlay", frame_idx, picture)
     return finish_run(request, paths, samples)
 
 
