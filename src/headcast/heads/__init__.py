@@ -1,7 +1,7 @@
 """Head models as data, and readers for the files that hold them."""
 
 from headcast.heads.flame import FlameRoot, load_flame_root
-from headcast.heads.library import available_heads, find_head, load_head, model_folders
+from headcast.heads.library import available_heads, files_of_head, find_head, load_head, model_folders
 from headcast.heads.model import HeadModel, HeadPose, LandmarkSet, ShapedHead, joint_transforms, skin
 from headcast.heads.open_head import open_head
 
@@ -12,6 +12,7 @@ __all__ = [
     "LandmarkSet",
     "ShapedHead",
     "available_heads",
+    "files_of_head",
     "find_head",
     "joint_transforms",
     "load_flame_root",

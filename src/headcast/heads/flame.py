@@ -14,7 +14,7 @@ from torch import Tensor
 from headcast.errors import FormatError
 from headcast.geometry import Transform, axis_angle_from_matrix, matrix_from_axis_angle
 from headcast.heads.model import HeadModel
-from headcast.heads.regions import complete_regions, derived_regions
+from headcast.heads.regions import complete_regions, derived_regions, rough_regions
 from headcast.heads.unpickle import read_plain_pickle
 from headcast.heads.unwrap import unwrapped
 from headcast.heads.wavefront import read_polygons
@@ -134,7 +134,8 @@ def load_flame(path: Path) -> HeadModel:
             "file": path.name,
             "licence": "the licence of the file: CC-BY-4.0 for FLAME 2023 Open, otherwise the FLAME licence (non-commercial research)",
             "citation": "Li, Bolkart, Black, Li, Romero: Learning a model of facial shape and expression from 4D scans, 2017",
-            "regions": region_source,
+            "regions": region_source[0],
+            "rough_regions": region_source[1],
             "uv": uv_source,
         },
     )
@@ -146,6 +147,11 @@ def load_flame_root(path: Path) -> FlameRoot:
     origin, joints = _joints(arrays)
     basis = np.einsum("v,vck->kc", arrays["J_regressor"][0], arrays["shapedirs"])
     return FlameRoot(_float(origin), _float(joints[0]), _float(basis[:_IDENTITY_COUNT]), _float(basis[_IDENTITY_COUNT:]))
+
+
+def flame_companions(path: Path) -> list[Path]:
+    """Files beside a FLAME file that `load_flame` reads too."""
+    return [found for name in (*_MASK_FILES, *_LAYOUT_FILES) if (found := path.parent / name).is_file()]
 
 
 def is_flame(names: set[str]) -> bool:
@@ -180,13 +186,18 @@ def _joints(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return joints[3:].mean(0), joints
 
 
-def _regions(path: Path, template: np.ndarray, faces: np.ndarray, weights: np.ndarray, joints: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
+def _regions(
+    path: Path, template: np.ndarray, faces: np.ndarray, weights: np.ndarray, joints: np.ndarray
+) -> tuple[dict[str, np.ndarray], tuple[str, str]]:
+    """The regions, where they come from, and the names of those that had to be derived."""
     eyeballs = weights[:, 3:].sum(1) > 0.5
     inside = np.zeros(len(template), bool)
     derived = derived_regions(template, faces, eyeballs, inside, float(np.linalg.norm(joints[2] - joints[3])))
     masks = next((found for name in _MASK_FILES if (found := path.parent / name).is_file()), None)
     if masks is None:
-        return complete_regions({"eyeballs": eyeballs}, derived), "derived from the shape: rough; put FLAME_masks.pkl beside the file for better"
+        known = {"eyeballs": eyeballs}
+        source = "derived from the shape: rough; put FLAME_masks.pkl beside the file for better"
+        return complete_regions(known, derived), (source, rough_regions(known))
     found = read_plain_pickle(masks)
     lacking = sorted({part for parts in _MASKS.values() for part in parts} - set(found if isinstance(found, dict) else ()))
     if lacking:
@@ -197,7 +208,7 @@ def _regions(path: Path, template: np.ndarray, faces: np.ndarray, weights: np.nd
         for part in parts:
             known[name][np.asarray(found[part], np.int64)] = True
     known["face"] = known["face"] & ~known["eyeballs"]
-    return complete_regions(known, derived), masks.name
+    return complete_regions(known, derived), (masks.name, rough_regions(known))
 
 
 def _layout(path: Path, template: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from headcast.errors import FormatError
 from headcast.heads.model import HeadModel
-from headcast.heads.regions import boundary_vertices, complete_regions, derived_regions
+from headcast.heads.regions import boundary_vertices, complete_regions, derived_regions, rough_regions
 from headcast.store import read_arrays
 
 _SCHEMA = {
@@ -78,7 +78,7 @@ def load_gnm(path: Path) -> HeadModel:
     drawn = ~groups.get("eye_exteriors", np.zeros(len(template), bool))[corners].all(1)
     faces = corners[drawn]
     uv, uv_faces = _atlas(arrays["triangle_uvs"][drawn].astype(np.float64), faces, groups)
-    regions = _regions(template, faces, groups, joints[[kept["left_eye"], kept["right_eye"]]])
+    regions, rough = _regions(template, faces, groups, joints[[kept["left_eye"], kept["right_eye"]]])
     expression_count = len(arrays["expression_names"])
     position = {joint: idx for idx, joint in enumerate(order)}
     parents = tuple(position.get(int(arrays["joint_parent_indices"][joint]), -1) for joint in order)
@@ -104,7 +104,14 @@ def load_gnm(path: Path) -> HeadModel:
         landmarks={},
         regions={name: torch.from_numpy(mask) for name, mask in regions.items()},
         mirror=torch.from_numpy(arrays["mirror_indices"].astype(np.int64)) if "mirror_indices" in arrays else None,
-        about={"family": "GNM", "file": path.name, "version": str(arrays["version"]), "licence": "Apache-2.0", "uv": "GNM's, packed into one atlas"},
+        about={
+            "family": "GNM",
+            "file": path.name,
+            "version": str(arrays["version"]),
+            "licence": "Apache-2.0",
+            "uv": "GNM's, packed into one atlas",
+            "rough_regions": rough,
+        },
     )
 
 
@@ -140,14 +147,17 @@ def _pose_correctives(arrays: dict[str, np.ndarray], order: list[int], root: int
     return _float(by_joint[order].reshape(9 * len(order), -1, 3))
 
 
-def _regions(template: np.ndarray, faces: np.ndarray, groups: dict[str, np.ndarray], eyes: np.ndarray) -> dict[str, np.ndarray]:
+def _regions(template: np.ndarray, faces: np.ndarray, groups: dict[str, np.ndarray], eyes: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
+    """The regions, and the names of those that had to be derived."""
     none = np.zeros(len(template), bool)
     known = {name: np.logical_or.reduce([groups[part] for part in parts]) for name, parts in _GROUPS.items() if all(part in groups for part in parts)}
     eyeballs = known.get("eyeballs", none)
     skin = groups.get("skin_exterior", groups.get("skin", ~eyeballs))
     derived = derived_regions(template, faces, eyeballs, ~(skin | eyeballs), float(np.linalg.norm(eyes[0] - eyes[1])))
     known["boundary"] = boundary_vertices(faces, len(template)) & groups.get("skin", ~eyeballs)
-    return complete_regions(known, derived)
+    if "skin_exterior" in groups:
+        known["eye_sockets"] = groups.get("skin", none) & ~skin & ~known.get("mouth_interior", none)
+    return complete_regions(known, derived), rough_regions(known)
 
 
 def _atlas(corner_uvs: np.ndarray, faces: np.ndarray, groups: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

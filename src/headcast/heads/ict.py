@@ -244,6 +244,7 @@ def _regions(ict: _Ict, template: np.ndarray, faces: np.ndarray, parts: dict[str
         "eyeballs": eyeballs,
         "irises": irises,
         "mouth_interior": inside & (template[:, 1] < -0.5 * between),
+        "eye_sockets": inside & (template[:, 1] >= -0.5 * between),
         "teeth": parts["teeth"] | (parts["gums_tongue"] & ~tongue),
         "tongue": tongue,
     }

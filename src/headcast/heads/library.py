@@ -9,7 +9,7 @@ import numpy as np
 
 from headcast.errors import FormatError, MissingAssetError
 from headcast.heads._model_arrays import read_model
-from headcast.heads.flame import is_flame, load_flame
+from headcast.heads.flame import flame_companions, is_flame, load_flame
 from headcast.heads.gnm import is_gnm, load_gnm
 from headcast.heads.ict import is_ict, is_ict_folder, load_ict
 from headcast.heads.model import HeadModel
@@ -80,6 +80,11 @@ def find_head(name_or_path: str | Path) -> Path | None:
     asset = ASSETS.get(str(name_or_path))
     names = asset.files if asset else (str(name_or_path), *(f"{name_or_path}{suffix}" for suffix in (".pkl", ".npz")))
     return next((found for folder in model_folders() for name in names if (found := folder / name).exists()), None)
+
+
+def files_of_head(path: Path) -> list[Path]:
+    """The file or folder of a model and whatever beside it the reader looks at: what decides the result of `load_head`."""
+    return [path, *(flame_companions(path) if path.is_file() else [])]
 
 
 def available_heads() -> dict[str, Path | None]:

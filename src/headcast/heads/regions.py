@@ -17,6 +17,15 @@ REGION_NAMES = (
 """Every head model has these; a part that a model lacks (FLAME has no teeth) is an empty mask."""
 
 
+LANDMARK_REGIONS = ("lips", "eyelids", "nose")
+"""Regions that `landmark_regions` draws better than `derived_regions`."""
+
+
+def rough_regions(known: Mapping[str, Bool[np.ndarray, "vertices"]]) -> str:
+    """Names of the regions that a reader had to derive, as one text for `HeadModel.about["rough_regions"]`."""
+    return " ".join(name for name in REGION_NAMES if name not in known)
+
+
 def complete_regions(
     known: Mapping[str, Bool[np.ndarray, "vertices"]], derived: Mapping[str, Bool[np.ndarray, "vertices"]]
 ) -> dict[str, Bool[np.ndarray, "vertices"]]:

@@ -93,6 +93,8 @@ def _insides(model: HeadModel, surface: SurfaceMap, colors: np.ndarray, look: Lo
         height = surface.points[teeth, 1]
         middle = (height.min() + height.max()) / 2
         gum = np.clip((np.abs(height - middle) - 0.011) / 0.002, 0, 1)[:, None]
-        enamel = linear_color(np.array([0.88, 0.84, 0.76])) * np.exp(0.05 * space_noise(surface.points[teeth], 0.004, rng))[:, None]
-        result[teeth] = enamel * (1 - gum) + linear_color(np.array([0.68, 0.38, 0.38])) * gum
+        enamel = linear_color(np.array([0.84, 0.80, 0.72])) * np.exp(0.05 * space_noise(surface.points[teeth], 0.004, rng))[:, None]
+        # Little light reaches the back of a mouth: the farther from the front teeth, the darker.
+        behind = (surface.points[teeth, 2].max() - surface.points[teeth, 2])[:, None]
+        result[teeth] = (enamel * (1 - gum) + linear_color(np.array([0.68, 0.38, 0.38])) * gum) * np.exp(-behind / 0.02)
     return result
