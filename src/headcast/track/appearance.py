@@ -186,8 +186,12 @@ def paint(
     corners = person.tracked.surface.faces[texels.face]
     shaded = np.einsum("ktic,ti->ktc", shade[:, corners], texels.corners).astype(np.float32)
     albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
+    # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
+    typical = spread[skin & (weight > 0.3)]
+    measured = float(np.median(typical)) if len(looks.weight) > 2 and len(typical) > 50 else sigma
+    sigma = float(np.clip(measured, 0.4 * sigma, sigma))
     certainty = np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
-    return person.changed(texture=fill_texture(texels, albedo, certainty, weight))
+    return person.changed(texture=fill_texture(texels, albedo, certainty, weight), color_sigma=sigma)
 
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:

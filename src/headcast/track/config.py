@@ -29,7 +29,7 @@ class Sigmas:
     """Eyes of models whose expressions do not turn them."""
     driven_joint_deg: float = 1.5
     """Joints that expressions already turn."""
-    log_focal: float = 0.3
+    log_focal: float = 0.2
     """Natural logarithm of the focal length around its guess, where nothing better is known."""
     log_focal_hint: float = 0.05
     """The same where the recording's tags state a focal length."""

@@ -63,7 +63,7 @@ def colour_sums(person: Person, view: View, picture: Picture, config: TrackConfi
     assert person.texture is not None
     return compare_colours(
         person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte, view.motion.pixels,
-        view.shading, person.texture, config.sigmas.color, robust,
+        view.shading, person.texture, person.color_sigma, robust,
     )  # fmt: skip
 
 
@@ -74,6 +74,13 @@ def landmark_weights(person: Person, observation: Observation, config: TrackConf
     weight = observation.confidence / (sigma**2 + definition**2)
     weight[FACE_OVAL] *= 0.25
     return weight
+
+
+def _faced(person: Person, state: FrameState, motion: Motion) -> Float[np.ndarray, "landmarks"]:
+    """1 for landmarks that face the camera, less towards the outline of the head, where detectors guess; never nothing."""
+    normals = person.tracked.landmark_normals @ state.rotation.T
+    sight = motion.camera_points / np.linalg.norm(motion.camera_points, axis=1, keepdims=True)
+    return np.clip(-(normals * sight).sum(1) / 0.5, 0.05, 1)
 
 
 def landmark_equations(
@@ -89,7 +96,7 @@ def landmark_equations(
     jacobian = with_shared(person, motion, person.tracked.landmarks.identity_basis, person.center_px) if shared else motion.jacobian
     residual = (observation.landmarks - motion.pixels).astype(np.float64)
     px_per_metre = float(person.focal_px.mean() / state.translation[2])
-    information = landmark_weights(person, observation, config, px_per_metre)
+    information = landmark_weights(person, observation, config, px_per_metre) * _faced(person, state, motion)
     scaled = 1 + 0.25 * information * (residual**2).sum(1)
     weight = scale * information / scaled**2
     # Openings of lips and eyelids are known better than the points themselves: both err alike.
@@ -229,7 +236,7 @@ def fit_frame(
             linearised_at = state
             total = own if pull is None else own + towards(state, pull[0], unknowns, pull[1])
             state = step_frame(person, state, total)
-    possible = float(sums.pixels @ person.tracked.surface.face_weight) / (3 * config.sigmas.color**2)
+    possible = float(sums.pixels @ person.tracked.surface.face_weight) / (3 * person.color_sigma**2)
     return FrameFit(
         state, own, linearised_at, float(sums.squared_error.sum()), float(sums.pixels.sum()), float(sums.weight.sum()) / max(possible, 1e-9)
     )

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from headcast.geometry import vertex_normals
 from headcast.heads import HeadModel
 from headcast.track.config import Sigmas
 from headcast.track.points import PointBasis, Skeleton, Unknowns
@@ -64,6 +65,8 @@ class TrackedModel:
     landmarks: PointBasis
     landmark_sigma: Float[np.ndarray, "landmarks"]
     """How far the model's landmark definitions are from the detector's, metres."""
+    landmark_normals: Float[np.ndarray, "landmarks 3"]
+    """Outward, of the mean head."""
     unknowns: Unknowns
     prior: Prior
 
@@ -73,7 +76,10 @@ class TrackedModel:
         landmarks = PointBasis.of_landmarks(model, "mediapipe_478")
         spread = model.landmarks["mediapipe_478"].sigma
         sigma = np.full(len(landmarks.template), 0.001, np.float32) if spread is None else spread.numpy().astype(np.float32)
-        return cls(model, Surface.of(model), landmarks, sigma, unknowns, Prior.of(model, unknowns, sigmas))
+        normals = vertex_normals(model.template, model.faces)
+        at_landmarks = model.landmarks["mediapipe_478"].points(normals, model.faces).numpy()
+        at_landmarks /= np.maximum(np.linalg.norm(at_landmarks, axis=1, keepdims=True), 1e-6)
+        return cls(model, Surface.of(model), landmarks, sigma, at_landmarks, unknowns, Prior.of(model, unknowns, sigmas))
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class Person:
     """Metres, at rest."""
     texture: Float[np.ndarray, "height width 4"] | None = None
     """Albedo in gamma space and how sure it is; None before it was painted."""
+    color_sigma: float = 0.035
+    """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
 
     def changed(self, **values) -> "Person":
         """A copy with other values."""

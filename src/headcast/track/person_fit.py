@@ -57,7 +57,7 @@ def _held(person: Person, state: FrameState, right: Float[np.ndarray, "unknowns"
     return ((position <= prior.lower + 1e-6) & (right < 0)) | ((position >= prior.upper - 1e-6) & (right > 0))
 
 
-def repeated_share(frame_count: int, independent: int = 8) -> float:
+def repeated_share(frame_count: int, independent: int = 4) -> float:
     """Share of each frame's evidence that counts where many frames speak of the same unknowns: most errors repeat from frame to frame."""
     return min(1.0, independent / frame_count)
 

@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -71,6 +71,8 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     yield Step("person", 0, config.rounds, message="finding out who it is")
     key_idx = choose_keyframes(capture.landmarks_px, capture.confidence, clip.usable, config.keyframes)
     keyframes = solve_by_landmarks(person, list(clip.observations(key_idx)), prior, config)
+    # Colours refine the focal length but do not decide it: what looks like perspective to them may be shading or hair.
+    prior = replace(prior, log_focal=float(np.log(keyframes.person.focal_px.mean())), log_focal_sigma=min(prior.log_focal_sigma, 0.02))
     texels = Texels.of(person.tracked.surface, config.texture_px)
     if config.photometric:
         for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
@@ -173,7 +175,7 @@ def _first_person(capture: Capture, model: HeadModel, config: TrackConfig) -> Pe
     """The model's mean head, with what the user gave."""
     given = {} if config.given is None else read_arrays(config.given)
     height, width = capture.size
-    guess = capture.focal_hint_px or 1.2 * max(height, width)
+    guess = capture.focal_hint_px or 1.4 * max(height, width)
     focal = np.asarray(config.focal_px if config.focal_px is not None else given.get("focal_px", guess), np.float64)
     tracked = TrackedModel.of(model, config.sigmas)
     identity = np.zeros(model.identity_count)
