@@ -37,7 +37,7 @@ def test_gradients_of_a_picture_are_those_of_finite_differences_outlines_include
     step = 1e-7
     for which, x in enumerate(inputs):
         largest = x.grad.abs().max()
-        places = torch.randperm(x.numel(), generator=torch.Generator().manual_seed(which))[:60]
+        places = torch.randperm(x.numel(), generator=torch.Generator().manual_seed(which))[:30]
         for place in [*places.tolist(), int(x.grad.abs().argmax())]:
             values = []
             for sign in (1, -1):

@@ -31,13 +31,13 @@ class Rendering:
     """Unit vectors in world space; zeros where there is nothing."""
 
 
-def image_positions(vertices: Float[Tensor, "*batch vertices 3"], camera: Camera) -> Float[Tensor, "*batch vertices 3"]:
-    """(x_px, y_px, depth_m) of world points. For points behind or at the camera x and y have no meaning."""
+def image_positions(vertices: Float[Tensor, "*meshes vertices 3"], camera: Camera) -> Float[Tensor, "*batch vertices 3"]:
+    """(x_px, y_px, depth_m) of world points, batch axes broadcast. For points behind or at the camera x and y have no meaning."""
     inside = camera.camera_from_world.points(vertices)
     depth = inside[..., 2:]
     divisor = torch.where(depth > NEAR_M, depth, torch.ones_like(depth))
     pixels = inside[..., :2] / divisor * camera.focal_px[..., None, :] + camera.center_px[..., None, :]
-    return torch.cat([pixels, depth], -1)
+    return torch.cat([pixels, depth.expand(*pixels.shape[:-1], 1)], -1)
 
 
 def rasterize(mesh: Mesh, camera: Camera, cull: bool = True) -> Rendering:
