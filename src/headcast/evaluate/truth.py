@@ -15,6 +15,8 @@ _SCHEMA = {
     "model": (),
     "vertices": ("frames", "vertices", 3),
     "faces": ("faces", 3),
+    "uv": ("uvs", 2),
+    "uv_faces": ("faces", 3),
     "landmarks_478": ("frames", 478, 3),
     "landmarks_visible": ("frames", 478),
     "camera_from_world": (4, 4),
@@ -46,6 +48,8 @@ class Truth:
     vertices: Float[np.ndarray, "frames vertices 3"]
     """World space (m)."""
     faces: Int[np.ndarray, "faces 3"]
+    uv: Float[np.ndarray, "uvs 2"]
+    uv_faces: Int[np.ndarray, "faces 3"]
     landmarks: Float[np.ndarray, "frames 478 3"]
     landmarks_visible: Bool[np.ndarray, "frames 478"]
     camera: Camera
@@ -77,6 +81,8 @@ class Truth:
                 "model": np.array(self.model_name),
                 "vertices": self.vertices.astype(np.float32),
                 "faces": self.faces.astype(np.int32),
+                "uv": self.uv.astype(np.float32),
+                "uv_faces": self.uv_faces.astype(np.int32),
                 "landmarks_478": self.landmarks.astype(np.float32),
                 "landmarks_visible": self.landmarks_visible,
                 "camera_from_world": self.camera.camera_from_world.matrix().numpy(),
@@ -113,6 +119,8 @@ class Truth:
             model_name=str(arrays["model"]),
             vertices=arrays["vertices"],
             faces=arrays["faces"].astype(np.int64),
+            uv=arrays["uv"],
+            uv_faces=arrays["uv_faces"].astype(np.int64),
             landmarks=arrays["landmarks_478"],
             landmarks_visible=arrays["landmarks_visible"].astype(bool),
             camera=Camera(focal_px, center_px, (height, width), Transform.from_matrix(camera_from_world)),

@@ -106,6 +106,8 @@ def truth_of(clip: SyntheticClip, frames: list[SyntheticFrame]) -> Truth:
         model_name=model.name,
         vertices=vertices,
         faces=model.faces.numpy(),
+        uv=model.uv.numpy(),
+        uv_faces=model.uv_faces.numpy(),
         landmarks=landmarks.points(torch.from_numpy(vertices), model.faces).numpy(),
         landmarks_visible=visible[:, model.faces.numpy()[landmarks.faces.numpy()]].all(-1),
         camera=clip.camera,
