@@ -1,5 +1,9 @@
 """Painting a textured head puts the right colour where the head is, and nowhere else; the overlay's cameras look at it."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,7 @@ from small_tracks import small_track
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadPose, open_head
 from headcast.render import image_positions, rasterize_arrays
-from headcast.track.drawing import Textured, paint_dots, paint_texture, region_colors
+from headcast.track.drawing import Surface, kernels_compiled, paint_dots, paint_surface, region_colors
 from headcast.track.overlay import Window, side_camera
 
 
@@ -23,7 +27,7 @@ def positions():
 
 def test_a_texture_of_one_colour_times_light_is_encoded_as_srgb(positions):
     picture = np.full((96, 128, 3), 9, np.uint8)
-    paint_texture(picture, positions, np.full_like(positions, 0.5), Textured.of(open_head(), np.full((32, 32, 3), 0.4)))
+    paint_surface(picture, positions, np.full_like(positions, 0.5), Surface.textured(open_head(), np.full((32, 32, 3), 0.4)))
     # 0.4 · 0.5 = 0.2 linear is 1.055 · 0.2 ** (1 / 2.4) − 0.055 = 0.4845 in sRGB.
     assert abs(int(picture[48, 64, 0]) - round(0.4845 * 255)) <= 1
     assert (picture[:4] == 9).all() and (picture[:, :8] == 9).all()
@@ -34,13 +38,21 @@ def test_the_texture_is_read_where_the_atlas_says(positions):
     ramp = np.zeros((64, 64, 3), np.float32)
     ramp[..., 0] = (np.arange(64)[None, :] + 0.5) / 64
     ramp[..., 1] = 1 - (np.arange(64)[:, None] + 0.5) / 64
-    textured = Textured.of(open_head(), ramp)
+    printed = Surface.textured(open_head(), ramp)
     picture = np.zeros((96, 128, 3), np.uint8)
-    paint_texture(picture, positions, np.ones_like(positions), textured)
-    face, weights, _ = rasterize_arrays(positions, textured.faces, 96, 128)
-    uv = (textured.uv[face[48, 64]] * weights[48, 64][:, None]).sum(0)
+    paint_surface(picture, positions, np.ones_like(positions), printed)
+    face, weights, _ = rasterize_arrays(positions, printed.faces, 96, 128)
+    uv = (printed.uv[face[48, 64]] * weights[48, 64][:, None]).sum(0)
     linear = (picture[48, 64, :2] / 255.0 + 0.055) / 1.055
     np.testing.assert_allclose(linear**2.4, uv, atol=0.02)
+
+
+def test_opacity_mixes_with_the_picture(positions):
+    opaque, half = np.zeros((2, 96, 128, 3), np.uint8)
+    for picture, opacity in ((opaque, 1.0), (half, 0.5)):
+        paint_surface(picture, positions, np.ones_like(positions), Surface.white(open_head()), opacity)
+    assert opaque[48, 64].tolist() == [255, 255, 255]
+    np.testing.assert_allclose(half.astype(int), opaque // 2, atol=1)
 
 
 def test_irises_lips_and_teeth_can_be_told_from_skin():
@@ -94,3 +106,14 @@ def test_a_window_beyond_the_picture_is_filled_with_the_background():
     window = Window(-40, -40, 120, 192)
     panel = window.cut(np.full((60, 60, 3), 200, np.uint8))
     assert panel.shape == (192, 192, 3) and panel[0, 0].max() < 40 and (panel[80, 80] == 200).all()
+
+
+def test_a_machine_without_compiled_kernels_is_told_from_one_with_them(positions, tmp_path):
+    """Another place for compiled kernels stands for another machine."""
+    code = "from headcast.track.drawing import kernels_compiled; print(kernels_compiled())"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "False"
+    paint_surface(np.zeros((8, 8, 3), np.uint8), positions, np.ones_like(positions), Surface.white(open_head()))
+    assert kernels_compiled()

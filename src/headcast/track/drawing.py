@@ -1,12 +1,15 @@
-"""Paints what the overlay needs beyond a shaded mesh: a textured head, fast enough to follow a camera, and dots."""
+"""Paints heads for the overlay, fast enough to follow a camera. One small kernel, because every kernel costs the first run its compilation:
+a plainly coloured head is a textured one whose texture is white."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, UInt8
-from numba import njit, prange
+from numba import njit
 from numpy import ndarray
+from torch import Tensor
 
 from headcast.heads import HeadModel
 from headcast.render import rasterize_arrays, srgb_from_linear
@@ -36,8 +39,8 @@ def region_colors(model: HeadModel) -> Float32[ndarray, "vertices 3"]:
 
 
 @dataclass(frozen=True)
-class Textured:
-    """A head model's faces and an albedo in its atlas, as arrays that are ready to paint."""
+class Surface:
+    """A head model's faces and what is printed on them, as arrays that are ready to paint."""
 
     faces: Int32[ndarray, "faces 3"]
     uv: Float32[ndarray, "faces 3 2"]
@@ -45,25 +48,38 @@ class Textured:
     """Linear."""
 
     @classmethod
-    def of(cls, model: HeadModel, albedo: Float[ndarray, "texture_height texture_width 3"]) -> "Textured":
+    def textured(cls, model: HeadModel, albedo: Float[ndarray, "texture_height texture_width 3"]) -> "Surface":
         uv = model.uv[model.uv_faces].numpy()
         return cls(model.faces.numpy().astype(np.int32), uv.astype(np.float32), np.ascontiguousarray(albedo, np.float32))
 
+    @classmethod
+    def white(cls, model: HeadModel) -> "Surface":
+        """Shows the light that falls on it."""
+        return cls.textured(model, np.ones((2, 2, 3)))
 
-def paint_texture(
+
+def paint_surface(
     picture: UInt8[ndarray, "height width 3"],
     positions: Float32[ndarray, "vertices 3"],
     light: Float32[ndarray, "vertices 3"],
-    textured: Textured,
+    surface: Surface,
+    opacity: float = 1.0,
 ) -> None:
-    """Paints a textured head over a picture, in place.
+    """Paints a head over a picture, in place.
 
     Args:
         positions: (x_px, y_px, depth_m) of the vertices in the picture.
-        light: linear shading of the vertices; colour = albedo · light.
+        light: linear, at the vertices; colour = albedo · light.
+        opacity: 1 hides what is behind.
     """
-    face, weights, _ = rasterize_arrays(positions, textured.faces, *picture.shape[:2])
-    _paint(picture, face, weights, textured.faces, light, textured.uv, textured.albedo, _SRGB)
+    face, weights, _ = rasterize_arrays(positions, surface.faces, *picture.shape[:2])
+    _paint(picture, face, weights, surface.faces, light, surface.uv, surface.albedo, _SRGB, np.float32(opacity))
+
+
+def headlight(normals_in_camera: Float[Tensor, "*batch vertices 3"]) -> Float[Tensor, "*batch vertices 1"]:
+    """Linear shading by a lamp above the camera's right and a little light from everywhere."""
+    direction = normals_in_camera.new_tensor([0.35, -0.4, -0.85])
+    return (0.05 + 0.8 * (normals_in_camera @ direction).clamp_min(0) ** 1.4)[..., None]
 
 
 def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray, "dots 2"], color: tuple[int, int, int], size_px: int = 2) -> None:
@@ -76,10 +92,15 @@ def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray,
             picture[y[inside], x[inside]] = color
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _paint(picture, face, weights, faces, light, uv, albedo, srgb):
+def kernels_compiled() -> bool:
+    """Whether an earlier run on this machine left its compiled kernels: the one in this file is the last that a run needs."""
+    return any(Path(_paint.stats.cache_path).glob("drawing._paint-*.nbi"))
+
+
+@njit(cache=True, nogil=True)
+def _paint(picture, face, weights, faces, light, uv, albedo, srgb, opacity):
     rows, columns = albedo.shape[0], albedo.shape[1]
-    for y in prange(picture.shape[0]):
+    for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
             f = face[y, x]
             if f < 0:
@@ -100,4 +121,5 @@ def _paint(picture, face, weights, faces, light, uv, albedo, srgb):
                 for corner in range(3):
                     shade += weights[y, x, corner] * light[faces[f, corner], k]
                 value = (upper + down * (lower - upper)) * shade
-                picture[y, x, k] = np.uint8(srgb[int(min(max(value, np.float32(0.0)), np.float32(1.0)) * np.float32(4096.0))])
+                shown = srgb[int(min(max(value, np.float32(0.0)), np.float32(1.0)) * np.float32(4096.0) + np.float32(0.5))]
+                picture[y, x, k] = np.uint8(picture[y, x, k] + opacity * (shown - picture[y, x, k]) + np.float32(0.5))

@@ -17,10 +17,10 @@ from torch import Tensor
 from headcast.capture import Capture
 from headcast.geometry import Camera, Transform, vertex_normals
 from headcast.heads import HeadModel
-from headcast.render import draw_mesh, face_neighbours, image_positions, new_coverage, sh_basis
+from headcast.render import image_positions, linear_from_srgb, sh_basis
 from headcast.solve.step import Step
 from headcast.store import replace_file
-from headcast.track.drawing import Textured, paint_dots, paint_texture, region_colors
+from headcast.track.drawing import Surface, headlight, paint_dots, paint_surface, region_colors
 from headcast.track.person import CLOSURE_PAIRS, FACE_OVAL
 from headcast.track.track import Track
 
@@ -91,8 +91,8 @@ def write_overlay(
     painter = _Painter(track, model, capture, window, albedo)
     kept: dict[int, UInt8[ndarray, "height width 3"]] = {}
     with replace_file(path) as temporary, _Video(temporary, capture, window.panel_px) as video:
-        for frame, (vertices, light) in zip(capture.open_source().frames(), _posed_frames(track, model)):
-            picture = painter.paint(frame.frame_idx, frame.image, vertices, light)
+        for frame, (vertices, normals) in zip(capture.open_source().frames(), _posed_frames(track, model)):
+            picture = painter.paint(frame.frame_idx, frame.image, vertices, normals)
             video.add(picture, float(track.time_s[frame.frame_idx]))
             if frame.frame_idx in keep:
                 kept[frame.frame_idx] = picture
@@ -106,43 +106,49 @@ class _Painter:
     def __init__(self, track: Track, model: HeadModel, capture: Capture, window: Window, albedo: Float32[ndarray, "side side 3"] | None):
         self._track, self._capture, self._window = track, capture, window
         self._camera = window.camera(track.camera)
-        self._faces, self._colors = model.faces.numpy(), region_colors(model)
-        self._neighbours = face_neighbours(model.faces).numpy()
-        self._textured = None if albedo is None else Textured.of(model, albedo)
+        self._white = Surface.white(model)
+        self._textured = None if albedo is None else Surface.textured(model, albedo)
+        self._colors = linear_from_srgb(torch.from_numpy(region_colors(model)))
         self._middle = track.head(model).vertices.mean(0)
-        self._cover = new_coverage(window.panel_px, window.panel_px)
 
     def paint(
         self,
         frame_idx: int,
         image: UInt8[ndarray, "height width 3"],
-        vertices: Float32[ndarray, "vertices 3"],
-        light: Float32[ndarray, "vertices 3"],
+        vertices: Float32[Tensor, "vertices 3"],
+        normals: Float32[Tensor, "vertices 3"],
     ) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px
         valid = bool(self._track.valid[frame_idx])
-        recorded = fitted = self._window.cut(image)
+        picture = np.full((panel, 4 * panel, 3), _BACKGROUND, np.uint8)
+        recorded, fitted, plain, lit = (picture[:, k * panel : (k + 1) * panel] for k in range(4))
+        recorded[:] = fitted[:] = self._window.cut(image)
         if valid:
-            fitted = self._shaded(recorded, vertices, self._camera, 0.5)
-            dots = self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS])
-            paint_dots(fitted, dots, _DETECTED)
+            self._paint_plain(fitted, vertices, normals, self._camera, 0.5)
+            paint_dots(fitted, self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS]), _DETECTED)
         left, right = (side_camera(self._track, frame_idx, self._middle, degrees, panel) for degrees in _TURN_DEG)
-        empty = np.full((panel, panel, 3), _BACKGROUND, np.uint8)
-        plain = self._shaded(empty, vertices, left, 1.0 if valid else 0.3)
+        opacity = 1.0 if valid else 0.3
+        self._paint_plain(plain, vertices, normals, left, opacity)
         if self._textured is None:
-            lit = self._shaded(empty, vertices, right, 1.0 if valid else 0.3)
+            self._paint_plain(lit, vertices, normals, right, opacity)
         else:
-            lit = empty
-            paint_texture(lit, image_positions(torch.from_numpy(vertices), right).numpy(), light if valid else 0.3 * light, self._textured)
-        picture = np.concatenate([recorded, fitted, plain, lit], axis=1)
+            light = (sh_basis(normals) @ self._track.light).clamp_min(0.02)
+            paint_surface(lit, image_positions(vertices, right).numpy(), light.numpy(), self._textured, opacity)
         for k, label in enumerate((f"frame {frame_idx}", "head" if valid else "no face seen", "-45 deg", "+45 deg")):
             cv2.putText(picture, label, (k * panel + 6, panel - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (235, 235, 235), 1, cv2.LINE_AA)
         return picture
 
-    def _shaded(
-        self, picture: UInt8[ndarray, "height width 3"], vertices: Float32[ndarray, "vertices 3"], camera: Camera, opacity: float
-    ) -> UInt8[ndarray, "height width 3"]:
-        return draw_mesh(picture, vertices, self._faces, camera, self._colors, opacity, self._neighbours, self._cover)
+    def _paint_plain(
+        self,
+        picture: UInt8[ndarray, "height width 3"],
+        vertices: Float32[Tensor, "vertices 3"],
+        normals: Float32[Tensor, "vertices 3"],
+        camera: Camera,
+        opacity: float,
+    ) -> None:
+        """Coloured by region, lit from the camera."""
+        light = headlight(normals @ camera.camera_from_world.rotation.T) * self._colors
+        paint_surface(picture, image_positions(vertices, camera).numpy(), light.numpy(), self._white, opacity)
 
 
 def side_camera(track: Track, frame_idx: int, middle: Float32[Tensor, "3"], degrees: float, panel_px: int) -> Camera:
@@ -157,14 +163,12 @@ def side_camera(track: Track, frame_idx: int, middle: Float32[Tensor, "3"], degr
     return Camera(focal, torch.full((2,), panel_px / 2), (panel_px, panel_px), camera_from_world)
 
 
-def _posed_frames(track: Track, model: HeadModel) -> Iterator[tuple[Float32[ndarray, "vertices 3"], Float32[ndarray, "vertices 3"]]]:
-    """World positions and linear shading of the vertices, frame by frame, posed a few at a time."""
+def _posed_frames(track: Track, model: HeadModel) -> Iterator[tuple[Float32[Tensor, "vertices 3"], Float32[Tensor, "vertices 3"]]]:
+    """World positions and normals of the vertices, frame by frame, posed a few at a time."""
     head = track.head(model)
     for first in range(0, track.frame_count, _CHUNK):
         vertices = head.posed(track.pose(slice(first, first + _CHUNK))).vertices
-        normals = vertex_normals(vertices, model.faces)
-        light = (sh_basis(normals) @ track.light).clamp_min(0.02)
-        yield from zip(vertices.numpy(), light.numpy(), strict=True)
+        yield from zip(vertices, vertex_normals(vertices, model.faces), strict=True)
 
 
 class _Video:

@@ -24,6 +24,7 @@ from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog, stage_seconds
 from headcast.store import About, RunPaths, read_arrays, read_json, replace_file, write_arrays, write_json
 from headcast.track.config import TrackConfig
+from headcast.track.drawing import kernels_compiled
 from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
 from headcast.track.pipeline import track_steps
@@ -139,6 +140,8 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
 
 def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
     """Perceives, tracks and draws, one `Step` per unit of work; the generator's value is pictures for the report, by frame."""
+    if not kernels_compiled():
+        yield Step("compile", 1, 1, message="first run on this machine: kernels are compiled when they are first needed, and kept for later runs")
     capture = yield from prepare_steps(request.source, paths.capture.root, request.prepare, resume=True)
     model = load_model_for_tracking(request.model)
     about = About.load(paths.about, KIND, SCHEMA)
