@@ -114,20 +114,52 @@ def look(person: Person, texels: Texels, observations: list[Observation], states
     return Looks(color, shade, weight, normals)
 
 
+@njit(parallel=True, fastmath=True, cache=True)
+def _robust_albedo(color, shade, weight, sigma, rounds, albedo, spread, total):
+    keyframes, texels, _ = color.shape
+    for t in prange(texels):
+        robust = weight[:, t].copy()
+        total[t] = weight[:, t].sum()
+        spread[t] = sigma
+        for _ in range(rounds):
+            for c in range(3):
+                top, bottom = np.float32(0.0), np.float32(0.0)
+                for k in range(keyframes):
+                    top += robust[k] * color[k, t, c] * shade[k, t, c]
+                    bottom += robust[k] * shade[k, t, c] * shade[k, t, c]
+                albedo[t, c] = top / max(bottom, np.float32(1e-6))
+            squares, weights = np.float32(0.0), np.float32(0.0)
+            for k in range(keyframes):
+                error = np.float32(0.0)
+                for c in range(3):
+                    error += (color[k, t, c] - albedo[t, c] * shade[k, t, c]) ** 2
+                error /= 3
+                squares += error * robust[k]
+                weights += robust[k]
+                robust[k] = weight[k, t] / (1 + error / (2 * sigma) ** 2) ** 2
+            spread[t] = np.sqrt(squares / max(weights, np.float32(1e-6)))
+
+
 def solve_albedo(
     looks: Looks, sigma: float, rounds: int = 3
 ) -> tuple[Float[np.ndarray, "texels 3"], Float[np.ndarray, "texels"], Float[np.ndarray, "texels"]]:
     """Robust weighted mean of colour over shading, its spread (gamma space) and the summed weight, per texel."""
-    weight = looks.weight.copy()
-    spread = np.full(weight.shape[1], sigma, np.float32)
-    for _ in range(rounds):
-        top = np.einsum("ktc,kt->tc", looks.color * looks.shade, weight)
-        bottom = np.einsum("ktc,kt->tc", looks.shade * looks.shade, weight)
-        albedo = top / np.maximum(bottom, 1e-6)
-        error = ((looks.color - albedo * looks.shade) ** 2).mean(-1)
-        spread = np.sqrt((error * weight).sum(0) / np.maximum(weight.sum(0), 1e-6))
-        weight = looks.weight / (1 + error / (2 * sigma) ** 2) ** 2
-    return albedo.astype(np.float32), spread.astype(np.float32), looks.weight.sum(0)
+    count = looks.weight.shape[1]
+    albedo, spread, total = np.zeros((count, 3), np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
+    _robust_albedo(looks.color, looks.shade, looks.weight, np.float32(sigma), rounds, albedo, spread, total)
+    return albedo, spread, total
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _at_texels(texel_face, texel_corners, faces, values, out):
+    for t in prange(len(texel_face)):
+        f = texel_face[t]
+        for c in range(values.shape[1]):
+            out[t, c] = (
+                texel_corners[t, 0] * values[faces[f, 0], c]
+                + texel_corners[t, 1] * values[faces[f, 1], c]
+                + texel_corners[t, 2] * values[faces[f, 2], c]
+            )
 
 
 def solve_light(
@@ -174,7 +206,8 @@ def paint(
     flat = person.texture is None
     seen = looks.weight.sum(0) > 0
     if flat:
-        mean = np.median((looks.color / np.maximum(looks.shade, 1e-3))[looks.weight > 0.3], axis=0)
+        some = looks.weight[:, ::7] > 0.3
+        mean = np.median((looks.color[:, ::7] / np.maximum(looks.shade[:, ::7], 1e-3))[some], axis=0)
         albedo = np.broadcast_to(mean, (len(texels.face), 3)).astype(np.float32)
     else:
         albedo = person.texture[texels.row, texels.column, :3]
@@ -182,9 +215,9 @@ def paint(
     # Brightness is shared between light and albedo: the light's mean over the face is one.
     light = light / np.maximum(light[:1], 0.05)
     person = person.changed(light=light)
-    shade = np.stack([gamma_shading(n.astype(np.float32), np.eye(3), light) for n in looks.normals])
-    corners = person.tracked.surface.faces[texels.face]
-    shaded = np.einsum("ktic,ti->ktc", shade[:, corners], texels.corners).astype(np.float32)
+    shaded = np.empty_like(looks.shade)
+    for k, normals in enumerate(looks.normals):
+        _at_texels(texels.face, texels.corners, person.tracked.surface.faces, gamma_shading(normals, np.eye(3), light), shaded[k])
     albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]
