@@ -99,14 +99,14 @@ class _SurfaceColor(torch.autograd.Function):
     def forward(ctx, albedo, shading, face, background, srgb):
         color = albedo.new_empty(len(face), albedo.shape[-1] + 1)
         machine_of(albedo).color_pixels(*arrays(albedo, shading, face, background), srgb, *arrays(color))
-        ctx.save_for_backward(albedo, shading, face)
+        ctx.save_for_backward(albedo, shading, face, color)
         ctx.srgb = srgb
         return color
 
     @staticmethod
     def backward(ctx, grad_color):
-        albedo, shading, face = ctx.saved_tensors
+        albedo, shading, face, color = ctx.saved_tensors
         grad_albedo = torch.empty_like(albedo, memory_format=torch.contiguous_format)
         grad_shading = torch.empty_like(shading, memory_format=torch.contiguous_format)
-        machine_of(albedo).color_pixels_gradient(*arrays(albedo, shading, face), ctx.srgb, *arrays(grad_color, grad_albedo, grad_shading))
+        machine_of(albedo).color_pixels_gradient(*arrays(albedo, shading, face, color), ctx.srgb, *arrays(grad_color, grad_albedo, grad_shading))
         return grad_albedo, grad_shading, None, None, None

@@ -67,10 +67,10 @@ class _Sample(torch.autograd.Function):
     @staticmethod
     def forward(ctx, texture, uv, level, face, levels):
         machine = machine_of(uv)
-        last_first, last_height, last_width = levels[-1].tolist()
-        texels = texture.new_empty(last_first + last_height * last_width, texture.shape[-1])
-        texels[: texture.shape[0] * texture.shape[1]] = texture.detach().reshape(-1, texture.shape[-1])
+        texels = texture.reshape(-1, texture.shape[-1])
         if len(levels) > 1:
+            last_first, last_height, last_width = levels[-1].tolist()
+            texels = torch.cat([texels, texels.new_empty(last_first + last_height * last_width - len(texels), texels.shape[-1])])
             machine.build_pyramid(*arrays(texels, levels))
         colors = uv.new_empty(len(uv), texture.shape[-1])
         machine.sample_points(*arrays(texels, levels, uv, level, face, colors))

@@ -94,9 +94,9 @@ def color_pixels(albedo, shading, face, background, srgb, out):
     points_cuda.color_points(face.size, albedo, shading, face, background, srgb, out)
 
 
-def color_pixels_gradient(albedo, shading, face, srgb, grad_out, grad_albedo, grad_shading):
-    """Sets the gradients of albedo and shading."""
-    points_cuda.color_gradients(face.size, albedo, shading, face, srgb, grad_out, grad_albedo, grad_shading)
+def color_pixels_gradient(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
+    """Sets the gradients of albedo and shading; color is what `color_pixels` gave."""
+    points_cuda.color_gradients(face.size, albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading)
 
 
 def build_pyramid(texels, levels):

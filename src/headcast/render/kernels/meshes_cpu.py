@@ -84,16 +84,16 @@ def color_pixels(albedo, shading, face, background, srgb, out):
         color_block(block, albedo, shading, face, background, srgb, out)
 
 
-def color_gradient_block(block, albedo, shading, face, srgb, grad_out, grad_albedo, grad_shading):
+def color_gradient_block(block, albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
     for pixel in range(block * BLOCK, min((block + 1) * BLOCK, face.shape[0])):
-        color_gradient(albedo, shading, face, pixel, srgb, grad_out, grad_albedo, grad_shading)
+        color_gradient(albedo, shading, face, color, pixel, srgb, grad_out, grad_albedo, grad_shading)
 
 
 @cpu_driver
-def color_pixels_gradient(albedo, shading, face, srgb, grad_out, grad_albedo, grad_shading):
-    """Sets the gradients of albedo and shading."""
+def color_pixels_gradient(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
+    """Sets the gradients of albedo and shading; color is what `color_pixels` gave."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
-        color_gradient_block(block, albedo, shading, face, srgb, grad_out, grad_albedo, grad_shading)
+        color_gradient_block(block, albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading)
 
 
 def mesh_normals(view, vertices, faces, sums, normals):

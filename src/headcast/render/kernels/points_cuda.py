@@ -33,10 +33,10 @@ def color_points(albedo, shading, face, background, srgb, out):
 
 
 @cuda_kernel
-def color_gradients(albedo, shading, face, srgb, grad_out, grad_albedo, grad_shading):
+def color_gradients(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
     pixel = cuda.grid(1)
     if pixel < face.shape[0]:
-        color_gradient(albedo, shading, face, pixel, srgb, grad_out, grad_albedo, grad_shading)
+        color_gradient(albedo, shading, face, color, pixel, srgb, grad_out, grad_albedo, grad_shading)
 
 
 @cuda_kernel

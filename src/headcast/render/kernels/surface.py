@@ -94,14 +94,16 @@ def interpolate_gradient(attributes, faces, face, weights, row, column, unit, gr
 
 
 def shade(normals, light, point, out):
-    """Light that a surface with this unit normal receives, per colour channel; none where the normal is zero."""
+    """Light (red, green, blue) that a surface with this unit normal receives; none where the normal is zero."""
     x, y, z = normals[point, 0], normals[point, 1], normals[point, 2]
-    lit = ZERO if x == ZERO and y == ZERO and z == ZERO else ONE
-    for k in range(out.shape[1]):
-        linear = light[0, k] + light[1, k] * y + light[2, k] * z + light[3, k] * x
-        mixed = light[4, k] * x * y + light[5, k] * y * z + light[7, k] * x * z
-        squares = light[6, k] * (THREE * z * z - ONE) + light[8, k] * (x * x - y * y)
-        out[point, k] = lit * (linear + mixed + squares)
+    if x == ZERO and y == ZERO and z == ZERO:
+        for k in range(3):
+            out[point, k] = ZERO
+    else:
+        xy, yz, zz, xz, xx = x * y, y * z, THREE * z * z - ONE, x * z, x * x - y * y
+        for k in range(3):
+            linear = light[0, k] + light[1, k] * y + light[2, k] * z + light[3, k] * x
+            out[point, k] = linear + light[4, k] * xy + light[5, k] * yz + light[6, k] * zz + light[7, k] * xz + light[8, k] * xx
 
 
 def shade_gradient(normals, light, point, grad_out, grad_normals, grad_light):
@@ -109,7 +111,7 @@ def shade_gradient(normals, light, point, grad_out, grad_normals, grad_light):
     x, y, z = normals[point, 0], normals[point, 1], normals[point, 2]
     along_x, along_y, along_z = ZERO, ZERO, ZERO
     if x != ZERO or y != ZERO or z != ZERO:
-        for k in range(grad_out.shape[1]):
+        for k in range(3):
             g = grad_out[point, k]
             along_x += g * (light[3, k] + light[4, k] * y + light[7, k] * z + TWO * light[8, k] * x)
             along_y += g * (light[1, k] + light[4, k] * x + light[5, k] * z - TWO * light[8, k] * y)
@@ -135,11 +137,11 @@ def encoded(linear):
     return CURVE_SCALE * linear**CURVE_POWER - CURVE_SHIFT
 
 
-def encoded_slope(linear):
-    """Derivative of `encoded`."""
+def encoded_slope(linear, srgb):
+    """Derivative of `encoded`, from both ends of it."""
     if linear <= STRAIGHT_TO:
         return STRAIGHT_SLOPE
-    return CURVE_SCALE * CURVE_POWER * linear**CURVE_POWER / linear
+    return CURVE_POWER * (srgb + CURVE_SHIFT) / linear
 
 
 def color_pixel(albedo, shading, face, background, pixel, srgb, out):
@@ -157,12 +159,12 @@ def color_pixel(albedo, shading, face, background, pixel, srgb, out):
         out[pixel, channels] = ONE
 
 
-def color_gradient(albedo, shading, face, pixel, srgb, grad_out, grad_albedo, grad_shading):
-    """Sets the gradients of albedo and shading."""
+def color_gradient(albedo, shading, face, color, pixel, srgb, grad_out, grad_albedo, grad_shading):
+    """Sets the gradients of albedo and shading; color is what `color_pixel` gave."""
     for k in range(albedo.shape[1]):
         gradient = ZERO
         if face[pixel] >= 0:
-            slope = encoded_slope(albedo[pixel, k] * shading[pixel, k]) if srgb else ONE
+            slope = encoded_slope(albedo[pixel, k] * shading[pixel, k], color[pixel, k]) if srgb else ONE
             gradient = grad_out[pixel, k] * slope
         grad_albedo[pixel, k] = gradient * shading[pixel, k]
         grad_shading[pixel, k] = gradient * albedo[pixel, k]
