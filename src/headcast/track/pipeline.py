@@ -79,13 +79,17 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
             yield step
     watch.stage("person")
 
+    refined = config.mode == "full" and config.photometric
     states: dict[int, FrameState] = {}
-    for step, idx, state in track_forward(keyframes.person, clip.observations, clip.clock, config, clip.count):
-        states[idx] = state
+    quality: dict[int, FrameQuality] = {}
+    for step, observation, state in track_forward(keyframes.person, clip.observations, clip.clock, config, clip.count):
+        states[observation.frame_idx] = state
+        if not refined:
+            quality[observation.frame_idx] = measure_frame(keyframes.person, observation, state, config)
         yield step
     watch.stage("frames")
 
-    if config.mode == "full" and config.photometric:
+    if refined:
         keyframes = replace_states(keyframes, states)
         for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
             yield step
@@ -99,12 +103,11 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
             states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
         watch.stage("refine")
 
-    quality: dict[int, FrameQuality] = {}
-    for done, observation in enumerate(clip.observations(None), start=1):
-        idx = observation.frame_idx
-        quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
-        yield Step("measure", done, clip.count, {"psnr_db": quality[idx].psnr_db}, frame_idx=idx)
-    watch.stage("measure")
+        for done, observation in enumerate(clip.observations(None), start=1):
+            idx = observation.frame_idx
+            quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
+            yield Step("measure", done, clip.count, {"psnr_db": quality[idx].psnr_db}, frame_idx=idx)
+        watch.stage("measure")
     track = _assemble(capture, keyframes, states, quality, config)
     texture = keyframes.person.texture
     return TrackResult(

@@ -59,7 +59,7 @@ def landmark_error(person: Person, observation: Observation, state: FrameState, 
 
 def track_forward(
     person: Person, observations: Observations, clock: Clock, config: TrackConfig, total: int
-) -> Iterator[tuple[Step, int, FrameState]]:
+) -> Iterator[tuple[Step, Observation, FrameState]]:
     """Solves frame after frame, each from the one before; after a cut, a gap or a bad fit, from its landmarks."""
     unknowns, names = person.tracked.unknowns, person.tracked.model.joint_names
     last: tuple[int, FrameState] | None = None
@@ -81,7 +81,7 @@ def track_forward(
         elif pull is None:
             state = fit_landmarks(person, observation, state, config, steps=3)
         last = (idx, state)
-        yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), idx, state
+        yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), observation, state
 
 
 def linearise(
