@@ -11,14 +11,16 @@ from rich.console import Console
 
 from headcast.cli.progress import ProgressBar
 from headcast.evaluate import Truth, evaluate_track
-from headcast.evaluate.synth import SynthConfig, prepare_folder, synthetic_clip, write_clip
+from headcast.evaluate.synth import MotionConfig, SynthConfig, prepare_folder, synthetic_clip, write_clip
 from headcast.export import default_place, export_track
 from headcast.heads import open_head
 from headcast.solve.step import follow
 from headcast.store import replace_file
 from headcast.track.run import RunRequest, track_recording
 
-_CLIP = SynthConfig(seed=4, frames=48, size=(320, 320), texture_px=512)
+_CLIP = SynthConfig(
+    seed=5, frames=48, size=(320, 320), identity_scale=0.8, motion=MotionConfig(yaw_deg=30.0, pitch_deg=8.0, roll_deg=5.0), texture_px=512
+)
 
 
 def demo(out: Path = Path("headcast-demo"), overwrite: bool = False) -> None:
