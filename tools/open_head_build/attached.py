@@ -30,3 +30,17 @@ def with_attachments(
         rest = np.concatenate([template[idx], np.ones((len(idx), 1))], 1)
         result[:, idx] = rest @ (np.linalg.pinv(rest) @ fields[:, idx])
     return result
+
+
+def with_round_eyes(
+    fields: Float[np.ndarray, "fields points 3"], mesh: HeadMesh, template: Float[np.ndarray, "vertices 3"], joints: Float[np.ndarray, "joints 3"]
+) -> Float[np.ndarray, "fields points 3"]:
+    """Fields whose eyeballs only move and grow: what turns or deforms them is left out."""
+    result = fields.copy()
+    for ball in ("left_eye", "right_eye"):
+        own, joint = np.flatnonzero(mesh.parts[ball]), JOINTS.index(ball)
+        offset = template[own] - joints[joint]
+        moved = fields[:, len(template) + joint]
+        growth = np.einsum("vd,kvd->k", offset, fields[:, own] - moved[:, None]) / (offset**2).sum()
+        result[:, own] = moved[:, None] + growth[:, None, None] * offset
+    return result

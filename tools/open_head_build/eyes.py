@@ -26,8 +26,9 @@ class Eyeball:
 
     vertices: Float[np.ndarray, "vertices 3"]
     faces: Int[np.ndarray, "faces 3"]
-    uv: Float[np.ndarray, "vertices 2"]
-    """Polar map around the pupil: the distance from (0, 0) is the polar angle divided by π."""
+    uv: Float[np.ndarray, "uvs 2"]
+    """Polar map around the pupil: the distance from (0, 0) is the polar angle divided by π. The back pole appears once per segment."""
+    uv_faces: Int[np.ndarray, "faces 3"]
     mirror: Int[np.ndarray, "vertices"]
     """Counterpart under a change of the sign of x."""
 
@@ -41,10 +42,14 @@ def eyeball() -> Eyeball:
         [np.sin(polar)[:, None] * np.cos(around), np.sin(polar)[:, None] * np.sin(around), np.cos(polar)[:, None] * np.ones_like(around)], -1
     )
     vertices = np.concatenate([[[0.0, 0, 1]], rings.reshape(-1, 3), [[0.0, 0, -1]]])
-    turned = np.arctan2(vertices[:, 1], vertices[:, 0])
-    radius = np.arccos(np.clip(vertices[:, 2], -1, 1)) / np.pi
+    faces = _ring_faces(len(polar))
+    apart = (np.arange(_SEGMENTS) + 0.5) * 2 * np.pi / _SEGMENTS
+    turned = np.concatenate([np.arctan2(vertices[:-1, 1], vertices[:-1, 0]), apart])
+    radius = np.concatenate([np.arccos(np.clip(vertices[:-1, 2], -1, 1)) / np.pi, np.ones(_SEGMENTS)])
+    uv_faces = faces.copy()
+    uv_faces[faces == len(vertices) - 1] += np.arange(_SEGMENTS)
     uv = np.stack([radius * np.cos(turned), radius * np.sin(turned)], -1)
-    return Eyeball(vertices, _ring_faces(len(polar)), uv, _ring_mirror(len(polar)))
+    return Eyeball(vertices, faces, uv, uv_faces, _ring_mirror(len(polar)))
 
 
 def _ring_faces(rings: int) -> Int[np.ndarray, "faces 3"]:

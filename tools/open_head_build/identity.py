@@ -62,6 +62,18 @@ def less_asymmetric(
     return symmetric * ((fields + mirrored) / 2 + asymmetry * (fields - mirrored) / 2)
 
 
+def without_turn(
+    fields: Float[np.ndarray, "fields points 3"], points: Float[np.ndarray, "points 3"], weight: Float[np.ndarray, "points"]
+) -> Float[np.ndarray, "fields points 3"]:
+    """Fields less the rigid motion (to first order) that explains them best where there is weight."""
+    centred = points - (weight @ points) / weight.sum()
+    turns = np.stack([np.cross(np.broadcast_to(axis, centred.shape), centred) for axis in np.eye(3)], -1)
+    rows = np.concatenate([turns, np.broadcast_to(np.eye(3), (len(points), 3, 3))], -1)
+    weighted = rows * weight[:, None, None]
+    motion = np.linalg.solve(np.einsum("pca,pcb->ab", rows, weighted), np.einsum("pca,fpc->af", weighted, fields))
+    return fields - np.einsum("pca,af->fpc", rows, motion)
+
+
 def strongest(
     fields: Float[np.ndarray, "fields points 3"],
     metric: Float[np.ndarray, "points"],

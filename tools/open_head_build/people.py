@@ -32,23 +32,31 @@ class Spread:
     """Of controls that change the head's size and proportions."""
     ear: float = 0.16
     """Of controls of the ears."""
+    mouth: float = 0.17
+    """Of controls of the mouth, whose lips fold into themselves when several work together."""
     asymmetry: float = 0.05
     """Of the difference between left and right, and of sideways shifts."""
+
+    def of(self, label: str) -> float:
+        """The standard deviation of the control with this name."""
+        if label.startswith(GENERAL):
+            return self.general
+        return self.mouth if label.startswith("mouth-") else self.ear if "-ear-" in label else self.feature
 
 
 def sample_phenotypes(source: Source, count: int, rng: np.random.Generator) -> Float[np.ndarray, "people labels"]:
     """Mostly adults: every mixture of ancestries, both genders and what lies between, all builds, from young to old."""
     values = {
         "gender": rng.beta(0.6, 0.6, count),
-        "age": np.clip(rng.normal(0.72, 0.10, count), 0.58, 1.0),
+        "age": np.clip(rng.normal(0.73, 0.09, count), 0.60, 1.0),
         "muscle": rng.beta(4.0, 4.0, count),
         "weight": rng.beta(4.0, 4.0, count),
-        "height": rng.beta(12.0, 12.0, count),
+        "height": rng.beta(16.0, 16.0, count),
         "proportions": rng.beta(3.0, 3.0, count),
         "cupsize": np.full(count, 0.5),
         "firmness": np.full(count, 0.5),
     }
-    ancestry = rng.dirichlet([0.5, 0.5, 0.5], count)
+    ancestry = rng.dirichlet([1.2, 1.2, 1.2], count)
     values |= {"african": ancestry[:, 0], "asian": ancestry[:, 1], "caucasian": ancestry[:, 2]}
     return np.stack([values[label] for label in source.anny.phenotype_labels], axis=1)
 
@@ -63,7 +71,7 @@ def sample_local_changes(source: Source, count: int, rng: np.random.Generator, s
     for idx, label in enumerate(labels):
         if not moves[idx] or label.startswith(IGNORED):
             continue
-        own = spread.general if label.startswith(GENERAL) else spread.ear if "-ear-" in label else spread.feature
+        own = spread.of(label)
         if label[:2] in ("l-", "r-"):
             if label[2:] not in shared:
                 shared[label[2:]] = own * rng.standard_normal(count)

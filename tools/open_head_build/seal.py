@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 
 from open_head_build.rig import laplacian
 
-OVERLAP_M = 0.0008
+OVERLAP_M = 0.0003
 _REACH_M = 0.0030
 
 
@@ -21,11 +21,12 @@ def sealed_lips(
         vertices: symmetric neutral head in head space (m).
         faces: its triangles.
         mouth: vertices of the lips and of the mouth's inner surface, the only ones that move.
-        seam: vertices of the lips, where the slit is looked for.
+        seam: those of them near the line where the lips meet.
     """
     upper, lower = _lips(vertices, faces, seam)
+    above, below = _samples(vertices, faces, upper), _samples(vertices, faces, lower)
     columns = np.linspace(-0.026, 0.026, 53)
-    slit = np.array([_slit(vertices[upper], vertices[lower], x) for x in columns])
+    slit = np.array([_slit(above, below, x) for x in columns])
     known = np.isfinite(slit[:, 0])
     columns, slit = columns[known], slit[known]
     close_by = np.clip(slit[:, 0] + OVERLAP_M, 0, None)
@@ -50,12 +51,19 @@ def _lips(vertices: np.ndarray, faces: np.ndarray, seam: np.ndarray) -> tuple[np
     return np.flatnonzero(seam & (up < -0.3)), np.flatnonzero(seam & (up > 0.3))
 
 
+def _samples(vertices: np.ndarray, faces: np.ndarray, members: np.ndarray) -> Float[np.ndarray, "n 3"]:
+    """Points on the faces around these vertices, a few tenths of a millimetre from one another."""
+    steps = 8
+    grid = np.array([(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]) / steps
+    return (grid @ vertices[faces[np.isin(faces, members).sum(1) >= 2]]).reshape(-1, 3)
+
+
 def _slit(upper: np.ndarray, lower: np.ndarray, x: float) -> tuple[float, float, float]:
     """The narrowest gap (m, negative where the lips overlap) near a vertical plane, and the height and depth of its middle."""
-    above, below = upper[np.abs(upper[:, 0] - x) < 0.002], lower[np.abs(lower[:, 0] - x) < 0.002]
+    above, below = upper[np.abs(upper[:, 0] - x) < 0.0006], lower[np.abs(lower[:, 0] - x) < 0.0006]
     if len(above) == 0 or len(below) == 0:
         return np.nan, np.nan, np.nan
-    gap = above[:, None, 1] - below[None, :, 1] + 2 * np.clip(np.abs(above[:, None, 2] - below[None, :, 2]) - 0.0015, 0, None)
+    gap = above[:, None, 1] - below[None, :, 1] + 2 * np.clip(np.abs(above[:, None, 2] - below[None, :, 2]) - 0.0005, 0, None)
     a, b = np.unravel_index(gap.argmin(), gap.shape)
     return above[a, 1] - below[b, 1], (above[a, 1] + below[b, 1]) / 2, (above[a, 2] + below[b, 2]) / 2
 
