@@ -56,7 +56,8 @@ class Bench:
     texture: torch.Tensor
     light: torch.Tensor
     background: torch.Tensor
-    target: torch.Tensor
+    gradient: torch.Tensor
+    """Of colour and alpha, as a loss would give it."""
     neighbours: torch.Tensor
 
     @classmethod
@@ -72,12 +73,12 @@ class Bench:
             texture=torch.rand(512, 512, 3, generator=generator),
             light=ambient_light(mesh.vertices) + 0.1 * torch.randn(9, 3, generator=generator),
             background=torch.rand(size, size, 3, generator=generator),
-            target=torch.rand(size, size, 4, generator=generator),
+            gradient=torch.randn(size, size, 4, generator=generator),
             neighbours=face_neighbours(mesh.faces),
         )
 
     def leaves(self) -> list[torch.Tensor]:
-        return [x.clone().requires_grad_() for x in (self.mesh.vertices, self.texture, self.light)]
+        return [x.detach().requires_grad_() for x in (self.mesh.vertices, self.texture, self.light)]
 
     def plain_step(self) -> None:
         """The bar: rasterise, look up, light (linear colour), background, outlines, and gradients to vertices, texture and light."""
@@ -87,14 +88,14 @@ class Bench:
         albedo = sample_texture(texture, interpolate(self.uv, seen, self.uv_faces), face=seen.face)
         color = surface_color(albedo, shade(smooth_normals(mesh, seen), light), seen, self.background, srgb=False)
         picture = antialias(color, seen, self.neighbours)
-        (picture - self.target).square().mean().backward()
+        picture.backward(self.gradient)
 
     def full_step(self) -> None:
         """The same with mip levels and in sRGB."""
         vertices, texture, light = self.leaves()
         mesh = Mesh(vertices, self.mesh.faces)
         seen = render_head(mesh, self.camera, texture, light, self.uv, self.uv_faces, self.background, self.neighbours)
-        ((seen.color - self.target[..., :3]).square().mean() + (seen.alpha - self.target[..., 3]).square().mean()).backward()
+        torch.autograd.backward([seen.color, seen.alpha], [self.gradient[..., :3], self.gradient[..., 3]])
 
     def twin_step(self) -> None:
         """`plain_step` in plain PyTorch."""
@@ -108,7 +109,7 @@ class Bench:
         color = reference.surface_color(albedo, reference.shade(normals, light), face, self.background, srgb=False)
         blends = reference.edge_blends(positions, faces, self.neighbours, face, depth)
         picture = reference.blend_edges(color, blends)
-        (picture - self.target).square().mean().backward()
+        picture.backward(self.gradient)
 
 
 def rays_through_pixels(bench: Bench) -> Callable[[], object]:

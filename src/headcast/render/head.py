@@ -53,7 +53,8 @@ def render_head(
         color, _ = _picture(mesh, fine, albedo, light, uv, uv_faces, _spread(background, camera.size, samples), neighbours)
         color = color.reshape(*color.shape[:-3], height, samples, width, samples, 4).mean((-4, -2))
         normal = smooth_normals(mesh, seen)
-    return replace(seen, color=color[..., :3], alpha=color[..., 3], normal=normal)
+    colors, alpha = color.split((3, 1), -1)
+    return replace(seen, color=colors, alpha=alpha.squeeze(-1), normal=normal)
 
 
 def _picture(mesh, seen, albedo, light, uv, uv_faces, background, neighbours):
