@@ -70,7 +70,7 @@ def test_the_overlay_shows_the_recording_then_the_head_over_it_then_the_head_alo
 
 def test_the_log_and_the_curves_tell_of_every_stage(portrait_run):
     stages = {step.stage for step, _ in read_steps(portrait_run.paths.steps)}
-    assert {"perceive", "frames", "measure", "overlay"} <= stages
+    assert {"perceive", "person", "frames", "overlay"} <= stages
     assert list(portrait_run.paths.tensorboard.glob("events.out.tfevents.*"))
 
 
