@@ -3,7 +3,7 @@
 from headcast.heads.flame import FlameRoot, load_flame_root
 from headcast.heads.library import available_heads, files_of_head, find_head, load_head, model_folders
 from headcast.heads.model import HeadModel, HeadPose, LandmarkSet, ShapedHead, joint_transforms, skin
-from headcast.heads.open_head import open_head
+from headcast.heads.open_head import default_albedo, open_head
 
 __all__ = [
     "FlameRoot",
@@ -12,6 +12,7 @@ __all__ = [
     "LandmarkSet",
     "ShapedHead",
     "available_heads",
+    "default_albedo",
     "files_of_head",
     "find_head",
     "joint_transforms",
