@@ -120,7 +120,7 @@ def test_angles_beyond_its_limits_are_moved_and_counted(flame, track, tmp_path):
 
 
 def test_a_track_of_another_model_is_refused(flame, tmp_path):
-    with pytest.raises(InputError, match=r"expected a track made with one, found one made with 'open'\. Track again with --model flame"):
+    with pytest.raises(InputError, match=r"expected a track made with one, found one made with 'open head'\. Track again with --model flame"):
         write_vht(small_track(open_head()), open_head(), flame[2], tmp_path / "a.npz", np.zeros(1, np.float32))
 
 
