@@ -24,10 +24,19 @@ def other_pixel(row, column, side):
     return (row, column + step) if side % 2 == 0 else (row + step, column)
 
 
+def untouched(blends, row, column):
+    """Whether no outline passes between a pixel and its neighbours, as at almost all pixels."""
+    left = blends[row, column - 1, 0] if column > 0 else ZERO
+    above = blends[row - 1, column, 1] if row > 0 else ZERO
+    return blends[row, column, 0] == ZERO and blends[row, column, 1] == ZERO and left == ZERO and above == ZERO
+
+
 def blend_pixel(color, blends, row, column, out):
     """Sets a pixel to its colour mixed with those of its four neighbours."""
     for k in range(out.shape[2]):
         out[row, column, k] = color[row, column, k]
+    if untouched(blends, row, column):
+        return
     for side in range(4):
         share = share_of(blends, row, column, side)
         if share > ZERO:
@@ -40,6 +49,10 @@ def blend_gradient(color, blends, row, column, grad_out, grad_color, grad_blends
     """Sets the gradients of a pixel's own colour and of its pairs to the right and below."""
     for k in range(color.shape[2]):
         grad_color[row, column, k] = grad_out[row, column, k]
+    grad_blends[row, column, 0] = ZERO
+    grad_blends[row, column, 1] = ZERO
+    if untouched(blends, row, column):
+        return
     for side in range(4):
         share = share_of(blends, row, column, side)
         total = ZERO

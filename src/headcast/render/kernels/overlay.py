@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from headcast.render.kernels.blend import other_pixel, share_of
+from headcast.render.kernels.blend import other_pixel, share_of, untouched
 from headcast.render.kernels.extremes import larger, smaller
 
 ZERO, ONE, HALF, WHITE = np.float32(0), np.float32(1), np.float32(0.5), np.float32(255)
@@ -47,13 +47,18 @@ def mix(picture, row, column, k, cover, lit):
 
 def draw_pixel(normals, colors, faces, face, weights, blends, axis, opacity, picture, row, column, out):
     """Sets a pixel to the photograph with the surface over it, mixed along outlines where `blends` is not empty."""
+    outline = blends.shape[0] > 0 and not untouched(blends, row, column)
+    if face[row, column] < 0 and not outline:
+        for k in range(3):
+            out[row, column, k] = picture[row, column, k]
+        return
     here = ONE if face[row, column] >= 0 else ZERO
     light = facing(normals, faces, face, weights, axis, row, column)
     red = light * tint(colors, faces, face, weights, row, column, 0)
     green = light * tint(colors, faces, face, weights, row, column, 1)
     blue = light * tint(colors, faces, face, weights, row, column, 2)
     mixed_red, mixed_green, mixed_blue, cover = red, green, blue, here
-    for side in range(4 if blends.shape[0] > 0 else 0):
+    for side in range(4 if outline else 0):
         share = share_of(blends, row, column, side)
         if share > ZERO:
             other_row, other_column = other_pixel(row, column, side)
