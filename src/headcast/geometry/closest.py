@@ -74,7 +74,7 @@ class ClosestPointQuery:
         found.distance[target] = distance[order]
 
 
-def barycentric_of_nearest(points: Float[np.ndarray, "*batch 3"], corners: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3"]:
+def barycentric_of_nearest(points: Float[np.ndarray, "*#batch 3"], corners: Float[np.ndarray, "*#batch 3 3"]) -> Float[np.ndarray, "*#batch 3"]:
     """Weights of a triangle's corners at its point nearest to a given point.
 
     The foot of the perpendicular where it lies inside, otherwise the nearest point of the three edges; a triangle without area counts

@@ -75,7 +75,7 @@ class Window:
 
     def camera(self, camera: Camera) -> Camera:
         """The recording's camera, looking through the window at panel size."""
-        return camera.cropped(self.left_px, self.top_px, (self.side_px, self.side_px)).resized((self.panel_px, self.panel_px))
+        return camera.cropped(float(self.left_px), float(self.top_px), (self.side_px, self.side_px)).resized((self.panel_px, self.panel_px))
 
 
 def write_overlay(
