@@ -56,7 +56,7 @@ def sample_phenotypes(source: Source, count: int, rng: np.random.Generator) -> F
         "cupsize": np.full(count, 0.5),
         "firmness": np.full(count, 0.5),
     }
-    ancestry = rng.dirichlet([1.2, 1.2, 1.2], count)
+    ancestry = rng.dirichlet([2.0, 2.0, 2.0], count)
     values |= {"african": ancestry[:, 0], "asian": ancestry[:, 1], "caucasian": ancestry[:, 2]}
     return np.stack([values[label] for label in source.anny.phenotype_labels], axis=1)
 
