@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from headcast.solve import solve_arrow, solve_box, solve_chain
 
 

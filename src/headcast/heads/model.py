@@ -149,9 +149,7 @@ class ShapedHead:
         return Mesh(pose.world_from_head.points(skinned), model.faces)
 
 
-def joint_transforms(
-    rotations: Float[Tensor, "*batch joints 3 3"], joints: Float[Tensor, "*batch joints 3"], parents: tuple[int, ...]
-) -> Transform:
+def joint_transforms(rotations: Float[Tensor, "*batch joints 3 3"], joints: Float[Tensor, "*batch joints 3"], parents: tuple[int, ...]) -> Transform:
     """`head_from_rest` of every joint: how points bound to it move when each joint turns about its rest position."""
     chained: list[Transform] = []
     for idx, parent in enumerate(parents):

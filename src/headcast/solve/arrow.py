@@ -39,12 +39,12 @@ def solve_arrow(
         given = np.full(own_count, np.nan) if fixed is None else fixed[idx]
         free = np.flatnonzero(np.isnan(given))
         start = np.nan_to_num(given)
-        vector = vector - matrix[:, :own_count] @ start
+        left = vector - matrix[:, :own_count] @ start
         own = scipy.linalg.cho_factor(matrix[np.ix_(free, free)])
         cross = matrix[free, own_count:]
-        half = scipy.linalg.cho_solve(own, np.column_stack([cross, vector[free]]))
+        half = scipy.linalg.cho_solve(own, np.column_stack([cross, left[free]]))
         reduced += matrix[own_count:, own_count:] - cross.T @ half[:, :-1]
-        right += vector[own_count:] - cross.T @ half[:, -1]
+        right += left[own_count:] - cross.T @ half[:, -1]
         kept.append((start, free, half))
     factor = scipy.linalg.cho_factor(0.5 * (reduced + reduced.T))
     shared = scipy.linalg.cho_solve(factor, right)

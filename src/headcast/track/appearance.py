@@ -1,4 +1,4 @@
-"""Light and albedo of a person in closed form: what keyframes show of each texel, robustly averaged; unseen texels filled from the other side and around."""
+"""Light and albedo of a person in closed form: what keyframes show of each texel, robustly averaged; unseen texels are filled from around."""
 
 from dataclasses import dataclass
 
@@ -244,7 +244,7 @@ def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:
 def skin_likeness(
     albedo: Float[np.ndarray, "texels 3"], weight: Float[np.ndarray, "texels"], rim: Float[np.ndarray, "texels"], skin: Bool[np.ndarray, "texels"]
 ) -> Float[np.ndarray, "texels"]:
-    """1 for texels that may be this person's skin, less towards the rim where their colour is another: hair, hats, collars do not move with the face."""
+    """1 for texels that may be this person's skin, less towards the rim where they look otherwise: hair, hats and collars move by themselves."""
     core = skin & (weight > 0.3) & (rim < 0.7)
     if core.sum() < 50:
         return np.ones(len(albedo), np.float32)

@@ -86,7 +86,7 @@ def observe(
     """Cuts the window around the landmarks out of a frame; outside the source the matte is zero."""
     center = (landmarks.min(0) + landmarks.max(0)) / 2
     window = Window.around(center, source_side_px, side_px)
-    left, top = (int(round(v)) for v in window.corner / window.scale)
+    left, top = (round(float(v)) for v in window.corner / window.scale)
     image = GAMMA_OF_BYTE[_cut(rgb, left, top, source_side_px)]
     alpha = _cut(matte, left, top, source_side_px).astype(np.float32) * np.float32(1 / 255)
     if source_side_px != side_px:

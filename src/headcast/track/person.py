@@ -13,16 +13,14 @@ from headcast.track.points import PointBasis, Skeleton, Unknowns
 from headcast.track.surface import Surface
 
 # MediaPipe's numbering: upper and lower point of pairs along the inner lips and along both eyelids.
-CLOSURE_PAIRS = np.array(
-    [(13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318)]
-    + [(159, 145), (158, 153), (160, 144), (157, 154), (161, 163)]
-    + [(386, 374), (385, 380), (387, 373), (384, 381), (388, 390)]
-)
+_LIPS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318))
+_RIGHT_LIDS = ((159, 145), (158, 153), (160, 144), (157, 154), (161, 163))
+_LEFT_LIDS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
+CLOSURE_PAIRS = np.array([*_LIPS, *_RIGHT_LIDS, *_LEFT_LIDS])
 OUTER_EYE_CORNERS = (33, 263)
-FACE_OVAL = np.array(
-    [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
-    + [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
-)
+_OVAL_LEFT = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
+_OVAL_RIGHT = (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
+FACE_OVAL = np.array([*_OVAL_LEFT, *_OVAL_RIGHT])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_colours, 
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
 from headcast.track.quality import FrameQuality, measure_frame
-from headcast.track.prefetch import ahead
 from headcast.track.sequence import Clock, linearise, smooth, track_forward
 from headcast.track.track import Track
 
@@ -75,7 +74,8 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     prior = replace(prior, log_focal=float(np.log(keyframes.person.focal_px.mean())), log_focal_sigma=min(prior.log_focal_sigma, 0.02))
     texels = Texels.of(person.tracked.surface, config.texture_px)
     if config.photometric:
-        for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
+        for step, better in solve_by_colours(keyframes, texels, prior, config):
+            keyframes = better
             yield step
     watch.stage("person")
 
@@ -91,7 +91,8 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
 
     if refined:
         keyframes = replace_states(keyframes, states)
-        for step, keyframes in solve_by_colours(keyframes, texels, prior, config):
+        for step, better in solve_by_colours(keyframes, texels, prior, config):
+            keyframes = better
             yield step
         states |= {o.frame_idx: state for o, state in zip(keyframes.observations, keyframes.states, strict=True)}
         watch.stage("person again")

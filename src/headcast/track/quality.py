@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, prange
 
-from headcast.track.frame import View, landmark_equations, view_of
 from headcast.track.config import TrackConfig
+from headcast.track.frame import View, landmark_equations, view_of
 from headcast.track.observation import Observation
 from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
