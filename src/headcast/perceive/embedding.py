@@ -137,9 +137,9 @@ _MEDIAN_OF_LENGTH = 1.538
 
 def _sparse_sets(dense: Float[ndarray, "478 3"], spread: Float[ndarray, "478"], surface: _Surface) -> dict[str, LandmarkSet]:
     """The iBUG points: most are one of the 478; the outline and the bridge of the nose are spaced evenly along theirs."""
-    jaw = [_evenly(dense, spread, path, 9) for path in (_JAW, tuple(mirrored()[list(_JAW)]))]
+    jaw = [_evenly(dense, spread, path, 9) for path in (_JAW, mirrored()[list(_JAW)].tolist())]
     bridge = _evenly(dense, spread, _BRIDGE, 4)
-    single = [*_BROW, *mirrored()[list(_BROW)][::-1]], [*_NOSTRILS, *_EYES, *_LIPS]
+    single = [*_BROW, *mirrored()[list(_BROW)][::-1].tolist()], [*_NOSTRILS, *_EYES, *_LIPS]
     points = np.concatenate([jaw[0][0], jaw[1][0][-2::-1], dense[single[0]], bridge[0], dense[single[1]], dense[list(IRIS_CENTERS)]])
     spreads = np.concatenate([jaw[0][1], jaw[1][1][-2::-1], spread[single[0]], bridge[1], spread[single[1]], spread[list(IRIS_CENTERS)]])
     full, _ = surface.landmarks(points, spreads, irises=(68, 69))
