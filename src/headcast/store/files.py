@@ -96,7 +96,7 @@ def check_arrays(arrays: Mapping[str, np.ndarray], schema: Mapping[str, Sequence
         )
         if not fits:
             known = {axis: length for axis, length in lengths.items() if axis in axes}
-            raise FormatError(f"expected {name!r} with axes {tuple(axes)} {known or ''}, found shape {value.shape}, in {path}")
+            raise FormatError(f"expected {name!r} with axes {tuple(axes)}{f' {known}' if known else ''}, found shape {value.shape}, in {path}")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise FormatError(f"{name!r} holds {int((~np.isfinite(value)).sum())} values that are not finite, in {path}")
 

@@ -198,7 +198,7 @@ def solve_light(
 def paint(
     person: Person, texels: Texels, observations: list[Observation], states: list[FrameState], sigma: float, skin: Bool[np.ndarray, "texels"]
 ) -> Person:
-    """The person with light and texture solved from keyframes.
+    """The person with light and texture solved from keyframes, as far as they were not given.
 
     Light first against one skin colour (all that can be told from a head that hardly turns), then texture and light in turn.
     """
@@ -211,20 +211,21 @@ def paint(
         albedo = np.broadcast_to(mean, (len(texels.face), 3)).astype(np.float32)
     else:
         albedo = person.texture[texels.row, texels.column, :3]
-    light = solve_light(person, texels, looks, albedo, skin & seen)
-    # Brightness is shared between light and albedo: the light's mean over the face is one.
-    light = light / np.maximum(light[:1], 0.05)
-    person = person.changed(light=light)
+    if "light" not in person.fixed:
+        light = solve_light(person, texels, looks, albedo, skin & seen)
+        # Brightness is shared between light and albedo: the light's mean over the face is one.
+        person = person.changed(light=light if "texture" in person.fixed else light / np.maximum(light[:1], 0.05))
     shaded = np.empty_like(looks.shade)
     for k, normals in enumerate(looks.normals):
-        _at_texels(texels.face, texels.corners, person.tracked.surface.faces, gamma_shading(normals, np.eye(3), light), shaded[k])
+        _at_texels(texels.face, texels.corners, person.tracked.surface.faces, gamma_shading(normals, np.eye(3), person.light), shaded[k])
     albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]
     measured = float(np.median(typical)) if len(looks.weight) > 2 and len(typical) > 50 else sigma
     sigma = float(np.clip(measured, 0.4 * sigma, sigma))
     certainty = np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
-    return person.changed(texture=fill_texture(texels, albedo, certainty, weight), color_sigma=sigma)
+    texture = person.texture if "texture" in person.fixed else fill_texture(texels, albedo, certainty, weight)
+    return person.changed(texture=texture, color_sigma=sigma)
 
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:

@@ -60,7 +60,7 @@ class TrackConfig:
     focal_px: float | None = None
     """Focal length in pixels of the source where it is known; solved otherwise."""
     given: Path | None = None
-    """An npz with values to keep as they are: any of identity, light (9, 3), focal_px, center_px."""
+    """An npz with values to keep as they are: any of identity, focal_px, center_px, light, albedo (with certainty), landmark_offsets."""
     side_px: int = 256
     """Longest side of the working picture of the head."""
     texture_px: int = 512

@@ -96,6 +96,8 @@ class Person:
     """Albedo in gamma space and how sure it is; None before it was painted."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
+    fixed: frozenset[str] = frozenset()
+    """Names of those values above that were given and stay as they are."""
 
     def changed(self, **values) -> "Person":
         """A copy with other values."""

@@ -193,6 +193,8 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
     Each residual is taken back to the head at its landmark's depth; only what lies across the line of sight can be known.
     """
     person = keyframes.person
+    if "landmark_offsets" in person.fixed:
+        return person
     count = len(person.landmark_offsets)
     matrix = np.tile(np.eye(3) / config.sigmas.landmark_offset**2, (count, 1, 1))
     right = np.zeros((count, 3))

@@ -15,10 +15,10 @@ from headcast.errors import InputError
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
-from headcast.store import read_arrays
 from headcast.track.appearance import Texels
 from headcast.track.config import TrackConfig
 from headcast.track.frame import WORLD_FROM_CAMERA
+from headcast.track.given import Given
 from headcast.track.keyframes import choose_keyframes
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Observation, observe
@@ -177,29 +177,23 @@ class _Watch:
 
 def _first_person(capture: Capture, model: HeadModel, config: TrackConfig) -> Person:
     """The model's mean head, with what the user gave."""
-    given = {} if config.given is None else read_arrays(config.given)
+    given = Given.of(config, model)
     height, width = capture.size
-    guess = capture.focal_hint_px or 1.4 * max(height, width)
-    focal = np.asarray(config.focal_px if config.focal_px is not None else given.get("focal_px", guess), np.float64)
     tracked = TrackedModel.of(model, config.sigmas)
-    identity = np.zeros(model.identity_count)
-    if "identity" in given:
-        identity[: len(given["identity"])] = given["identity"]
-    return Person(
+    unknown = Person(
         tracked=tracked,
-        identity=identity,
-        focal_px=np.broadcast_to(focal, 2).copy(),
-        center_px=np.asarray(given.get("center_px", (width / 2, height / 2)), np.float64),
-        light=np.asarray(given.get("light", AMBIENT), np.float32),
+        identity=np.zeros(model.identity_count),
+        focal_px=np.full(2, capture.focal_hint_px or 1.4 * max(height, width)),
+        center_px=np.array([width / 2, height / 2]),
+        light=AMBIENT,
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
     )
+    return unknown.changed(**{name: getattr(given, name) for name in given.fixed}, fixed=given.fixed)
 
 
 def _shared_prior(capture: Capture, person: Person, config: TrackConfig) -> SharedPrior:
-    given = {} if config.given is None else read_arrays(config.given)
-    known = config.focal_px is not None or "focal_px" in given
-    sigma = 1e-6 if known else config.sigmas.log_focal_hint if capture.focal_hint_px else config.sigmas.log_focal
-    return SharedPrior(float(np.log(person.focal_px.mean())), sigma, "identity" in given)
+    sigma = config.sigmas.log_focal_hint if capture.focal_hint_px else config.sigmas.log_focal
+    return SharedPrior(float(np.log(person.focal_px.mean())), 1e-6 if "focal_px" in person.fixed else sigma, "identity" in person.fixed)
 
 
 def _assemble(
@@ -224,7 +218,6 @@ def _assemble(
         Transform(torch.from_numpy(WORLD_FROM_CAMERA.T.astype(np.float32)), torch.zeros(3)),
     )
     eyes = interocular(np.asarray(capture.landmarks_px))
-    fixed_focal = config.focal_px is not None
     return Track(
         model_name=model.name,
         identity=torch.from_numpy(person.identity.astype(np.float32)),
@@ -234,7 +227,7 @@ def _assemble(
         joint_names=model.joint_names,
         world_from_head=Transform(torch.from_numpy(rotation.astype(np.float32)), torch.from_numpy(translation.astype(np.float32))),
         camera=camera,
-        focal_sigma_px=0.0 if fixed_focal else float(keyframes.log_focal_sigma * person.focal_px.mean()),
+        focal_sigma_px=0.0 if "focal_px" in person.fixed else float(keyframes.log_focal_sigma * person.focal_px.mean()),
         time_s=torch.from_numpy(np.asarray(capture.time_s, np.float32)),
         valid=torch.from_numpy(valid),
         light=torch.from_numpy(person.light.astype(np.float32)),

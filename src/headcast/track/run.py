@@ -25,6 +25,7 @@ from headcast.solve.step_log import StepLog, stage_seconds
 from headcast.store import About, RunPaths, read_arrays, read_json, replace_file, write_arrays, write_json
 from headcast.track.config import TrackConfig
 from headcast.track.drawing import kernels_compiled
+from headcast.track.given import Given
 from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
 from headcast.track.pipeline import track_steps
@@ -129,7 +130,7 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     if folder.is_dir() and any(folder.iterdir()):
         _admit(request, paths, resume, overwrite)
     open_source(request.source, request.prepare.folder_fps)
-    load_head(request.model)
+    Given.of(request.config, load_head(request.model))
     if overwrite:
         _clear(paths)
     write_json(paths.config, request.settings())
