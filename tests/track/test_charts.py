@@ -24,6 +24,12 @@ def test_titles_are_escaped_and_the_picture_is_valid_xml():
     assert "a &lt; b" in markup and _svg(markup).tag == "svg"
 
 
+def test_a_steady_curve_looks_steady():
+    path = _svg(line_chart("a", "mm", {"one": np.array([1.0, 1.01])}, np.ones(2, bool), np.zeros(2, bool), least=1.0)).find("path").attrib["d"]
+    first, last = (float(pair.split(" ")[1]) for pair in re.findall(r"[ML]([\d.]+ [\d.]+)", path))
+    assert abs(first - last) < 5
+
+
 def test_a_gap_starts_a_new_line():
     shown = np.array([True, True, False, True, True])
     path = _svg(_chart([1, 2, 3, 4, 5], shown)).find("path").attrib["d"]

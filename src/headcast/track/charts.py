@@ -20,13 +20,17 @@ def line_chart(
     shown: Bool[ndarray, "frames"],
     cuts: Bool[ndarray, "frames"],
     flagged: Bool[ndarray, "frames"] | None = None,
+    least: float = 0.0,
 ) -> str:
-    """A figure with one line per series; gaps where `shown` is false, marks at cuts and under flagged frames."""
+    """A figure with one line per series; gaps where `shown` is false, marks at cuts and under flagged frames.
+
+    The vertical axis spans at least `least`, so that a steady curve looks steady.
+    """
     values = [v[shown] for v in series.values()]
     together = np.concatenate(values) if values else np.zeros(0)
     together = together[np.isfinite(together)]
     low, high = (float(together.min()), float(together.max())) if len(together) else (0.0, 1.0)
-    pad = max((high - low) * 0.08, 1e-3 * max(abs(high), 1e-3))
+    pad = max((high - low) * 0.08, (least - (high - low)) / 2, 1e-3 * max(abs(high), 1e-3))
     low, high = low - pad, high + pad
     parts = [_grid(low, high, len(shown))]
     parts += [

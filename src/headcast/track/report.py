@@ -42,10 +42,12 @@ def sample_frames(track: Track, found: Statistics, most: int = 6) -> dict[int, s
     if len(shown):
         spread = shown[np.linspace(0, len(shown) - 1, min(3, len(shown))).round().astype(int)]
         reasons |= {int(frame): "one of three spread over the clip" for frame in spread}
-        reasons[int(shown[track.landmark_error_px.numpy()[shown].argmax()])] = "largest landmark error"
+        worst = int(shown[track.landmark_error_px.numpy()[shown].argmax()])
+        reasons[worst] = "largest landmark error"
         psnr = track.psnr_db.numpy()[shown]
         if (psnr > 0).any():
-            reasons[int(shown[np.where(psnr > 0, psnr, np.inf).argmin()])] = "least like the picture"
+            unlike = int(shown[np.where(psnr > 0, psnr, np.inf).argmin()])
+            reasons[unlike] = "largest landmark error, and least like the picture" if unlike == worst else "least like the picture"
     for warned in found.warnings:
         for frame in warned.frames[:1]:
             reasons.setdefault(frame, warned.message.split(":")[0])

@@ -26,7 +26,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 1000px; padding: 32px 20px 64px; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); }
 h1 { font-size: 24px; margin: 0 0 2px; overflow-wrap: anywhere; } h2 { font-size: 17px; margin: 36px 0 10px; }
 .soft, figcaption, .unit, small { color: var(--soft); } .verdict { font-size: 17px; margin: 14px 0 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px; margin-top: 18px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 10px; margin-top: 18px; }
 .card { background: var(--card); border-radius: 8px; padding: 10px 12px; }
 .card b { display: block; font-size: 21px; font-weight: 600; font-variant-numeric: tabular-nums; } .card span { color: var(--soft); font-size: 13px; }
 ul.warnings { padding: 0; list-style: none; }
@@ -36,7 +36,7 @@ figure { margin: 14px 0; } figure img, video { width: 100%; height: auto; border
 figure.panels figcaption { font-size: 13px; margin-top: 3px; }
 svg { width: 100%; height: auto; display: block; } .grid { stroke: var(--line); } .cut { stroke: var(--soft); stroke-dasharray: 3 3; }
 .tick { font: 10.5px system-ui, sans-serif; fill: var(--soft); } .flag { fill: var(--warn); }
-.key { margin-left: 10px; font-size: 13px; color: var(--ink); }
+.key { margin-left: 10px; font-size: 13px; color: var(--ink); white-space: nowrap; }
 .key i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: 4px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; } td, th { text-align: left; padding: 4px 8px 4px 0; }
 td { border-top: 1px solid var(--line); } th { color: var(--soft); font-weight: normal; } td.bar { width: 45%; }
@@ -65,14 +65,11 @@ def page(
         "<h2>Look at these</h2>",
         _warnings(found),
         "<h2>Pictures</h2>",
-        '<div class="soft">Recording · fitted head with the detected landmarks as green dots · the head from −45° · and from +45°, '
-        "with the albedo and light that were found. Bald: hair is not part of the head model.</div>",
+        '<div class="soft">From left to right: the recording; the fitted head over it, with the detected landmarks as green dots; '
+        "its shape from −45°; and from +45° with the colours and the light that were found. The head model is bald, so hair is seen as colour only.</div>",
         *[_picture(frame, reason, picture) for frame, (reason, picture) in pictures.items()],
         '<video controls muted loop preload="metadata" src="overlay.mp4"></video>' if has_overlay else "",
-        "<h2>Frame by frame</h2>",
-        *_charts(track, capture, found),
-        "<h2>Steadiness</h2>",
-        _jitter(found),
+        *_over_time(track, capture, found),
         "<h2>Time</h2>",
         _seconds(values),
         _footer(values),
@@ -88,9 +85,8 @@ def _verdict(track: Track, found: Statistics) -> str:
     share = f"{valid} of {track.frame_count} frames show the face and were tracked"
     if found.landmark_error_percent is None:
         return f"{share}."
-    return (
-        f"{share}. In the middle frame, landmarks lie within {found.landmark_error_percent.median:.2g} % of the eye distance of where they were seen."
-    )
+    away = f"{found.landmark_error_percent.median:.2g} % of the distance between the outer eye corners"
+    return f"{share}. The head's landmarks lie {away} from where they were detected (mean over landmarks, median over frames)."
 
 
 def _cards(found: Statistics, values: Mapping[str, Any]) -> str:
@@ -98,10 +94,10 @@ def _cards(found: Statistics, values: Mapping[str, Any]) -> str:
     focal = f"±{found.focal_sigma_px:.0f} px, {found.focal_confidence}" if found.focal_sigma_px else found.focal_confidence
     cards = [
         (f"{values['valid_frames']}/{values['frames']}", "valid frames"),
-        (_number(found.landmark_error_percent, "{:.2f} %"), "landmark error, of the eye distance"),
+        (_number(found.landmark_error_percent, "{:.2f} %"), "landmark error, share of the eye distance"),
         (_number(found.landmark_error_px, "{:.2f} px"), "landmark error"),
         (_number(found.psnr_db, "{:.1f} dB"), "rendered face against picture (PSNR)"),
-        (_number(found.silhouette_iou, "{:.3f}"), "silhouette overlap (IoU)"),
+        (_number(found.silhouette_iou, "{:.3f}"), "overlap of outlines (IoU); hair keeps it below 1"),
         (f"{found.focal_px:.0f} px", f"focal length, {focal}"),
         ("–" if fps is None else f"{fps:.1f}/s", "frames per second, everything included"),
         (f"{values['peak_memory_mb'] / 1024:.2f} GB", "peak memory"),
@@ -127,6 +123,14 @@ def _picture(frame: int, reason: str, picture: UInt8[ndarray, "height width 3"])
     return f'<figure class="panels"><img alt="frame {frame}" src="data:image/jpeg;base64,{data}"><figcaption>{escape(said)}</figcaption></figure>'
 
 
+def _over_time(track: Track, capture: Capture, found: Statistics) -> list[str]:
+    """Curves and steadiness, which a single picture does not have."""
+    if track.frame_count < 2:
+        return []
+    said = "Frames run from left to right; gaps have no face. Dots under the curves mark frames that a warning names, dashed lines mark cuts."
+    return ["<h2>Frame by frame</h2>", f'<div class="soft">{said}</div>', *_charts(track, capture, found), "<h2>Steadiness</h2>", _jitter(found)]
+
+
 def _charts(track: Track, capture: Capture, found: Statistics) -> list[str]:
     valid, cuts = track.valid.numpy(), np.asarray(capture.cuts, bool)
     flagged = np.zeros(track.frame_count, bool)
@@ -138,26 +142,33 @@ def _charts(track: Track, capture: Capture, found: Statistics) -> list[str]:
     place = 100 * track.camera.camera_from_world.points(track.world_from_head.translation).numpy()
     place = place - place[valid].mean(0) if valid.any() else place
     charts = [
-        line_chart("Landmark error", "% of the eye distance", {"error": percent}, valid, cuts, flagged),
-        line_chart("Rendered face against picture", "PSNR, dB", {"PSNR": psnr}, valid & (psnr > 0), cuts, flagged),
-        line_chart("Silhouette overlap", "IoU", {"IoU": iou}, valid & (iou > 0), cuts, flagged),
-        line_chart("Head turn", "degrees", {"yaw": angles[:, 0], "pitch": angles[:, 1], "roll": angles[:, 2]}, valid, cuts, flagged),
-        line_chart("Head position about its mean", "cm", {"right": place[:, 0], "down": place[:, 1], "away": place[:, 2]}, valid, cuts, flagged),
+        line_chart("Landmark error", "% of the eye distance", {"error": percent}, valid, cuts, flagged, least=1.0),
+        line_chart("Rendered face against picture", "PSNR, dB", {"PSNR": psnr}, valid & (psnr > 0), cuts, flagged, least=4.0),
+        line_chart("Overlap of outlines", "IoU", {"IoU": iou}, valid & (iou > 0), cuts, flagged, least=0.1),
+        line_chart("Head turn", "degrees", {"yaw": angles[:, 0], "pitch": angles[:, 1], "roll": angles[:, 2]}, valid, cuts, flagged, least=4.0),
+        line_chart(
+            "Head position about its mean", "cm", {"right": place[:, 0], "down": place[:, 1], "away": place[:, 2]}, valid, cuts, flagged, least=1.0
+        ),
     ]
     joints = {name: np.degrees(track.joint_rotations[:, k].norm(dim=-1).numpy()) for k, name in enumerate(track.joint_names)}
-    charts.append(line_chart("Joints", "degrees away from rest", joints, valid, cuts, flagged))
+    joints = {name.replace("_", " "): turn for name, turn in joints.items() if turn.any()}
+    charts.append(line_chart("Joints", "degrees away from rest", joints, valid, cuts, flagged, least=4.0))
     expression = track.expression.numpy()
     liveliest = np.argsort(-expression[valid].std(0))[:_MOST_EXPRESSIONS] if valid.any() else []
     curves = {track.expression_names[k]: expression[:, k] for k in liveliest}
-    charts.append(line_chart("Expressions that move most", "coefficient", curves, valid, cuts, flagged))
+    charts.append(line_chart("Expressions that move most", "coefficient", curves, valid, cuts, flagged, least=0.5))
     return charts
 
 
 def _jitter(found: Statistics) -> str:
     if not found.jitter:
         return '<p class="soft">The clip is too short to say.</p>'
-    rows = "".join(f"<tr><td>{escape(name)}</td><td>{value:.3g}</td></tr>" for name, value in found.jitter.items())
-    said = "How far a frame lies from the middle of its two neighbours, root mean square; true motion counts too."
+    units = {"deg": "°", "mm": " mm"}
+    moving = [(*name.rpartition("_")[::2], value) for name, value in found.jitter.items() if value > 0]
+    rows = "".join(
+        f"<tr><td>{escape((name or unit).replace('_', ' '))}</td><td>{value:.2g}{units.get(unit, '')}</td></tr>" for name, unit, value in moving
+    )
+    said = "How far a frame lies from the middle of its two neighbours, root mean square. True motion counts too; a jump between frames counts most."
     return f'<div class="soft">{said}</div><table><tr><th>channel</th><th>jitter</th></tr>{rows}</table>'
 
 
@@ -174,5 +185,5 @@ def _seconds(values: Mapping[str, Any]) -> str:
 def _footer(values: Mapping[str, Any]) -> str:
     return (
         f"<footer>Made by headcast {escape(str(values['headcast']))}. The same numbers for programs: report.json. "
-        "Dots under the curves mark frames that a warning names; dashed lines mark cuts.</footer>"
+        "What each of them means: docs/formats.md of Headcast.</footer>"
     )
