@@ -66,7 +66,7 @@ def page(
         _warnings(found),
         "<h2>Pictures</h2>",
         '<div class="soft">From left to right: the recording; the fitted head over it, with the detected landmarks as green dots; '
-        "its shape from −45°; and from +45° with the colours and the light that were found. The head model is bald, so hair is seen as colour only.</div>",
+        "its shape from −45°; and from +45° with the colours and the light that were found. The model is bald: hair is seen as colour only.</div>",
         *[_picture(frame, reason, picture) for frame, (reason, picture) in pictures.items()],
         '<video controls muted loop preload="metadata" src="overlay.mp4"></video>' if has_overlay else "",
         *_over_time(track, capture, found),
