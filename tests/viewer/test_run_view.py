@@ -48,6 +48,11 @@ def test_the_textured_head_is_the_head(shown, portrait_run):
     vertices = shown._vertices(3)
     mesh = shown._textured_mesh(vertices)
     np.testing.assert_allclose(mesh.triangles, vertices[portrait_run.model.faces.numpy()], atol=1e-7)
+    # Without normals of its own it would be drawn with flat faces; those of vertices at one place agree, whatever texture they have.
+    place = np.zeros(len(portrait_run.model.uv), int)
+    place[portrait_run.model.uv_faces.numpy()] = portrait_run.model.faces.numpy()
+    first = np.unique(place, return_index=True)[1][np.searchsorted(np.unique(place), place)]
+    np.testing.assert_array_equal(mesh.vertex_normals, mesh.vertex_normals[first])
 
 
 def test_the_frustum_stands_where_the_camera_stood(shown, portrait_run):

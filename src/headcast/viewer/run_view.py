@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 from numpy import ndarray
 
 from headcast.errors import MissingExtraError
-from headcast.geometry import quaternion_from_matrix
+from headcast.geometry import quaternion_from_matrix, vertex_normals
 from headcast.track.run import Run
 from headcast.viewer.pictures import FramePictures
 
@@ -120,7 +121,8 @@ class RunView:
             baseColorTexture=Image.fromarray(self._run.albedo_picture), metallicFactor=0.0, roughnessFactor=0.9
         )
         visual = trimesh.visual.TextureVisuals(uv=model.uv.numpy(), material=material)
-        return trimesh.Trimesh(vertices[place], model.uv_faces.numpy(), visual=visual, process=False)
+        normals = vertex_normals(torch.from_numpy(vertices), model.faces).numpy()
+        return trimesh.Trimesh(vertices[place], model.uv_faces.numpy(), vertex_normals=normals[place], visual=visual, process=False)
 
     def _add_controls(self, note: str) -> _Controls:
         gui, track = self.server.gui, self._run.track
@@ -149,7 +151,7 @@ class RunView:
             "/camera",
             fov=2 * float(np.arctan(height / 2 / float(camera.focal_px[1]))),
             aspect=width / height,
-            scale=0.08,
+            scale=0.05,
             thickness=0.001,
             color=(90, 100, 120),
             wxyz=quaternion_from_matrix(world_from_camera.rotation).numpy(),
@@ -159,7 +161,7 @@ class RunView:
     def _look_from_the_camera(self, vertices: Float32[ndarray, "vertices 3"]) -> None:
         """New visitors see the head from beside the recording camera."""
         middle = vertices.mean(0)
-        self.server.initial_camera.position = middle + np.array([0.3, 0.08, 0.5])
+        self.server.initial_camera.position = middle + np.array([0.22, 0.06, 0.42])
         self.server.initial_camera.look_at = middle
 
     def _words(self, frame_idx: int) -> str:
