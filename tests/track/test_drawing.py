@@ -1,9 +1,5 @@
 """Painting a textured head puts the right colour where the head is, and nowhere else; the overlay's cameras look at it."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +8,7 @@ from small_tracks import small_track
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadPose, open_head
 from headcast.render import image_positions, rasterize_arrays
-from headcast.track.drawing import Surface, kernels_compiled, paint_dots, paint_surface, region_colors
+from headcast.track.drawing import Surface, paint_dots, paint_surface, region_colors
 from headcast.track.overlay import Window, side_camera
 
 
@@ -106,14 +102,3 @@ def test_a_window_beyond_the_picture_is_filled_with_the_background():
     window = Window(-40, -40, 120, 192)
     panel = window.cut(np.full((60, 60, 3), 200, np.uint8))
     assert panel.shape == (192, 192, 3) and panel[0, 0].max() < 40 and (panel[80, 80] == 200).all()
-
-
-def test_a_machine_without_compiled_kernels_is_told_from_one_with_them(positions, tmp_path):
-    """Another place for compiled kernels stands for another machine."""
-    code = "from headcast.track.drawing import kernels_compiled; print(kernels_compiled())"
-    found = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=True
-    )
-    assert found.stdout.strip() == "False"
-    paint_surface(np.zeros((8, 8, 3), np.uint8), positions, np.ones_like(positions), Surface.white(open_head()))
-    assert kernels_compiled()

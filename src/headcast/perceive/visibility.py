@@ -1,10 +1,10 @@
 """How far each landmark can be trusted: whether the face hides it from the camera, and whether two looks at it agree."""
 
-import numba
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 
+from headcast.compiled import compiled
 from headcast.perceive.topology import IRIS_CENTERS, LEFT_EYE, MESH_COUNT, RIGHT_EYE, neighbours, triangles
 
 _GRAZING_COS = (-0.05, 0.35)
@@ -67,43 +67,40 @@ def _ramp(value, bounds: tuple[float, float]):
     return share * share * (3 - 2 * share)
 
 
-@numba.njit(cache=True)
-def _hidden(points, faces, margin):
-    """1 where some triangle (of `faces`, 852×3) covers one of the points (468×3) and is nearer by more than `margin`, else 0.
-
-    Points are sorted into cells first. Compiled functions carry no annotations: run-time checkers cannot wrap them.
-    """
-    first, order, low, cell = _cells(points)
+def _hidden(points: Float[ndarray, "468 3"], faces: Int[ndarray, "852 3"], margin: float) -> Float[ndarray, "468"]:
+    """1 where some triangle covers one of the points and is nearer by more than `margin`, else 0."""
+    low = points[:, :2].min(0)
+    cell = (points[:, :2].max(0) - low).max() * 1.0001 / _CELLS + 1e-9
+    column, row = ((points[:, :2] - low) / cell).astype(int).T
+    first = np.cumsum(np.bincount(row * _CELLS + column + 1, minlength=_CELLS * _CELLS + 1))
     hidden = np.zeros(len(points))
-    for face in range(len(faces)):
-        a, b, c = points[faces[face, 0]], points[faces[face, 1]], points[faces[face, 2]]
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        if abs(area) < 1e-9:
-            continue
-        columns = [int((x - low[0]) / cell) for x in (min(a[0], b[0], c[0]), max(a[0], b[0], c[0]))]
-        rows = [int((y - low[1]) / cell) for y in (min(a[1], b[1], c[1]), max(a[1], b[1], c[1]))]
-        for row in range(rows[0], rows[1] + 1):
-            for place in range(first[row * _CELLS + columns[0]], first[row * _CELLS + columns[1] + 1]):
-                i = order[place]
-                x, y = points[i, 0], points[i, 1]
-                weight_b = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
-                weight_c = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
-                if weight_b < 0 or weight_c < 0 or weight_b + weight_c > 1:
-                    continue
-                # A triangle that has the point as its corner is at the point's own depth there and never hides it.
-                if a[2] + weight_b * (b[2] - a[2]) + weight_c * (c[2] - a[2]) < points[i, 2] - margin:
-                    hidden[i] = 1
+    _mark_hidden(points, faces, margin, first, np.argsort(row * _CELLS + column, kind="stable"), low, cell, hidden)
     return hidden
 
 
-@numba.njit(cache=True)
-def _cells(points):
-    """Points in the order of a grid of square cells: where each cell starts, the order, the grid's corner and its cell size."""
-    low = np.array([points[:, 0].min(), points[:, 1].min()])
-    cell = max(points[:, 0].max() - low[0], points[:, 1].max() - low[1]) * 1.0001 / _CELLS + 1e-9
-    at = np.empty(len(points), np.int64)
-    first = np.zeros(_CELLS * _CELLS + 1, np.int64)
-    for i in range(len(points)):
-        at[i] = int((points[i, 1] - low[1]) / cell) * _CELLS + int((points[i, 0] - low[0]) / cell)
-        first[at[i] + 1] += 1
-    return np.cumsum(first), np.argsort(at), low, cell
+@compiled("f8[:,::1], i4[:,::1], f8, i8[::1], i8[::1], f8[::1], f8, f8[::1]", nogil=True)
+def _mark_hidden(points, faces, margin, first, order, low, cell, hidden):
+    """Points lie in `order` by cells of a square grid that begins at `low`; those of a cell start at its entry in `first`.
+
+    Compiled functions carry no annotations: run-time checkers cannot wrap them.
+    """
+    for face in range(len(faces)):
+        ax, ay, az = points[faces[face, 0], 0], points[faces[face, 0], 1], points[faces[face, 0], 2]
+        bx, by, bz = points[faces[face, 1], 0], points[faces[face, 1], 1], points[faces[face, 1], 2]
+        cx, cy, cz = points[faces[face, 2], 0], points[faces[face, 2], 1], points[faces[face, 2], 2]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-9:
+            continue
+        left, right = int((min(ax, bx, cx) - low[0]) / cell), int((max(ax, bx, cx) - low[0]) / cell)
+        top, bottom = int((min(ay, by, cy) - low[1]) / cell), int((max(ay, by, cy) - low[1]) / cell)
+        for row in range(top, bottom + 1):
+            for place in range(first[row * _CELLS + left], first[row * _CELLS + right + 1]):
+                i = order[place]
+                x, y = points[i, 0], points[i, 1]
+                weight_b = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+                weight_c = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                if weight_b < 0 or weight_c < 0 or weight_b + weight_c > 1:
+                    continue
+                # A triangle that has the point as its corner is at the point's own depth there and never hides it.
+                if az + weight_b * (bz - az) + weight_c * (cz - az) < points[i, 2] - margin:
+                    hidden[i] = 1

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit, prange
+from numba import prange
 
+from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
@@ -44,7 +45,12 @@ class Texels:
         return cls(side_px, row, column, owner, corners.astype(np.float32), surface.face_weight[owner] > 0)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled(
+    "i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], "
+    "f4[:,::1], f4[:,::1], f4[::1]",
+    parallel=True,
+    fastmath=True,
+)
 def _look_up(
     texel_face, texel_corners, faces, camera_points, normals, shading, focal, center, depth_buffer, image, matte, out_color, out_shade, out_weight
 ):
@@ -63,7 +69,7 @@ def _look_up(
             out_shade[t, a] = 0
             for k in range(3):
                 out_shade[t, a] += texel_corners[t, k] * shading[faces[f, k], a]
-        length = np.sqrt(point[0] ** 2 + point[1] ** 2 + point[2] ** 2)
+        length = np.sqrt(point[0] * point[0] + point[1] * point[1] + point[2] * point[2])
         facing = -(point[0] * normal[0] + point[1] * normal[1] + point[2] * normal[2]) / max(length, np.float32(1e-6))
         if facing < 0.15 or point[2] <= 0:
             continue
@@ -114,12 +120,15 @@ def look(person: Person, texels: Texels, observations: list[Observation], states
     return Looks(color, shade, weight, normals)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled("f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", parallel=True, fastmath=True)
 def _robust_albedo(color, shade, weight, sigma, rounds, albedo, spread, total):
     keyframes, texels, _ = color.shape
     for t in prange(texels):
-        robust = weight[:, t].copy()
-        total[t] = weight[:, t].sum()
+        robust = np.empty(keyframes, np.float32)
+        total[t] = 0
+        for k in range(keyframes):
+            robust[k] = weight[k, t]
+            total[t] += weight[k, t]
         spread[t] = sigma
         for _ in range(rounds):
             for c in range(3):
@@ -132,11 +141,13 @@ def _robust_albedo(color, shade, weight, sigma, rounds, albedo, spread, total):
             for k in range(keyframes):
                 error = np.float32(0.0)
                 for c in range(3):
-                    error += (color[k, t, c] - albedo[t, c] * shade[k, t, c]) ** 2
+                    off = color[k, t, c] - albedo[t, c] * shade[k, t, c]
+                    error += off * off
                 error /= 3
                 squares += error * robust[k]
                 weights += robust[k]
-                robust[k] = weight[k, t] / (1 + error / (2 * sigma) ** 2) ** 2
+                likeness = 1 / (1 + error / (4 * sigma * sigma))
+                robust[k] = weight[k, t] * likeness * likeness
             spread[t] = np.sqrt(squares / max(weights, np.float32(1e-6)))
 
 
@@ -150,9 +161,9 @@ def solve_albedo(
     return albedo, spread, total
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled("i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1]", fastmath=True)
 def _at_texels(texel_face, texel_corners, faces, values, out):
-    for t in prange(len(texel_face)):
+    for t in range(len(texel_face)):
         f = texel_face[t]
         for c in range(values.shape[1]):
             out[t, c] = (

@@ -2,15 +2,14 @@
 a plainly coloured head is a textured one whose texture is white."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, UInt8
-from numba import njit
 from numpy import ndarray
 from torch import Tensor
 
+from headcast.compiled import compiled
 from headcast.heads import HeadModel
 from headcast.render import rasterize_arrays, srgb_from_linear
 
@@ -92,12 +91,7 @@ def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray,
             picture[y[inside], x[inside]] = color
 
 
-def kernels_compiled() -> bool:
-    """Whether an earlier run on this machine left its compiled kernels: the one in this file is the last that a run needs."""
-    return any(Path(_paint.stats.cache_path).glob("drawing._paint-*.nbi"))
-
-
-@njit(cache=True, nogil=True)
+@compiled("u1[:,:,:], i4[:,::1], f4[:,:,::1], i4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4", nogil=True)
 def _paint(picture, face, weights, faces, light, uv, albedo, srgb, opacity):
     rows, columns = albedo.shape[0], albedo.shape[1]
     for y in range(picture.shape[0]):

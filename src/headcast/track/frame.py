@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
 
+from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
@@ -123,9 +123,9 @@ def with_shared(
     return jacobian
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled("f4[:,:,::1], f4[:,:,::1], f4[:,:,::1], i8, i8", fastmath=True)
 def _chain_identity(rest_jacobian, identity_basis, jacobian, first, count):
-    for n in prange(len(jacobian)):
+    for n in range(len(jacobian)):
         for r in range(2):
             a, b, c = rest_jacobian[n, r, 0], rest_jacobian[n, r, 1], rest_jacobian[n, r, 2]
             for i in range(count):

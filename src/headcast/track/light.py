@@ -2,8 +2,8 @@
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
 
+from headcast.compiled import compiled
 from headcast.track.photometric import GAMMA
 
 AMBIENT = np.vstack([np.ones((1, 3)), np.zeros((8, 3))]).astype(np.float32)
@@ -16,9 +16,9 @@ def sh_basis(normals: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 9"]:
     return np.stack([np.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], -1)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled("f4[:,::1], f4[:,::1], f4[:,::1], f4, f4[:,::1]", fastmath=True)
 def _shade(normals, world_from_camera, light, exponent, out):
-    for n in prange(len(normals)):
+    for n in range(len(normals)):
         a, b, c = normals[n, 0], normals[n, 1], normals[n, 2]
         x = world_from_camera[0, 0] * a + world_from_camera[0, 1] * b + world_from_camera[0, 2] * c
         y = world_from_camera[1, 0] * a + world_from_camera[1, 1] * b + world_from_camera[1, 2] * c

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from numba import njit
 
+from headcast.compiled import compiled
 from headcast.track.photometric import GAMMA
 
 
@@ -120,7 +120,7 @@ def _halved(picture: Picture) -> Picture:
     return Picture(window, image, picture_gradient(image), matte)
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@compiled("f4[:,:,::1], f4[:,:,:,::1]", nogil=True, fastmath=True)
 def _gradient(image, out):
     height, width, _ = image.shape
     for y in range(height):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit, prange
+from numba import prange
 
+from headcast.compiled import compiled
 from headcast.track.surface import Surface
 
 GAMMA = 2.2
@@ -35,7 +36,7 @@ class PhotometricSums:
     """Sum of the robust cost (Geman–McClure) that the tensors and pulls belong to."""
 
 
-@njit(fastmath=True, cache=True)
+@compiled(fastmath=True)
 def _sample(texture, u, v, out):
     """Bilinear look-up; u and v are in texels with the first texel's centre at 0.5."""
     height, width, channels = texture.shape
@@ -49,7 +50,12 @@ def _sample(texture, u, v, out):
         out[c] = w00 * texture[y0, x0, c] + w01 * texture[y0, x0 + 1, c] + w10 * texture[y0 + 1, x0, c] + w11 * texture[y0 + 1, x0 + 1, c]
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled(
+    "i4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,:,::1], f4[:,::1], f4[:,::1], i4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], "
+    "f4, f4, f4[:,:,::1], f4[:,:,::1], f4[::1], f4[::1], f4[::1], f4[::1]",
+    parallel=True,
+    fastmath=True,
+)
 def _accumulate(
     face_buffer, barycentric, image, gradient, matte, pixels, faces, face_weight, uv, shading, texture, precision, robust,
     tensors, pulls, squared_error, pixel_count, weight_sum, cost,
@@ -173,7 +179,11 @@ def compare_colours(
     return sums
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled(
+    "f4[:,:,::1], f4[:,:,::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[:,::1], f4[:,:,::1], i8[::1], f4[:,::1], f4[:,::1], f4[::1]",
+    parallel=True,
+    fastmath=True,
+)
 def _weigh_rows(
     tensors, pulls, neighbour_start, neighbour, incident_start, incident_face, incident_corner, incident_slot, jacobian, active,
     rows, weighted, pull_rows,

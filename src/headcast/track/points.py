@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numba import njit, prange
+from numba import prange
 
+from headcast.compiled import compiled
 from headcast.heads import HeadModel
 
 
@@ -156,33 +157,48 @@ class Skeleton:
         return rotations, shifts, pivots, parents
 
 
-@njit(cache=True)
+@compiled("f8[:,::1], f8[:,::1], i8[::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[:,:,::1]")
 def _turn_joints(turned, joints, parent_idx, rotations, shifts, pivots, parent_rotations):
+    # Loops over entries: products of arrays would be compiled for seconds.
     for j in range(len(joints)):
-        parent = np.eye(3)
-        shift = np.zeros(3)
-        if parent_idx[j] >= 0:
-            parent = rotations[parent_idx[j]].astype(np.float64)
-            shift = shifts[parent_idx[j]].astype(np.float64)
-        pivot = parent @ joints[j] + shift
+        parent = parent_idx[j]
         local = _rodrigues(turned[j])
-        rotation = parent @ local
-        parent_rotations[j] = parent
-        pivots[j] = pivot
-        rotations[j] = rotation
-        shifts[j] = pivot - rotation @ joints[j]
+        for a in range(3):
+            pivot = np.float64(shifts[parent, a]) if parent >= 0 else 0.0
+            for b in range(3):
+                parent_rotations[j, a, b] = rotations[parent, a, b] if parent >= 0 else 1.0 if a == b else 0.0
+                pivot += parent_rotations[j, a, b] * joints[j, b]
+            pivots[j, a] = pivot
+            shift = pivot
+            for b in range(3):
+                entry = 0.0
+                for c in range(3):
+                    entry += parent_rotations[j, a, c] * local[c, b]
+                rotations[j, a, b] = entry
+                shift -= entry * joints[j, b]
+            shifts[j, a] = shift
 
 
-@njit(cache=True)
+@compiled()
 def _rodrigues(vector):
     """Rotation matrix of an axis-angle vector (rad)."""
     x, y, z = vector[0], vector[1], vector[2]
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     squared = x * x + y * y + z * z
-    if squared < 1e-12:
-        return np.eye(3) + cross + 0.5 * cross @ cross
-    angle = np.sqrt(squared)
-    return np.eye(3) + (np.sin(angle) / angle) * cross + ((1 - np.cos(angle)) / squared) * (cross @ cross)
+    sine, versine = 1.0, 0.5  # over the angle and over its square, as they are for small angles
+    if squared >= 1e-12:
+        angle = np.sqrt(squared)
+        sine, versine = np.sin(angle) / angle, (1 - np.cos(angle)) / squared
+    matrix = np.empty((3, 3))
+    matrix[0, 0] = 1 - versine * (y * y + z * z)
+    matrix[0, 1] = versine * x * y - sine * z
+    matrix[0, 2] = versine * x * z + sine * y
+    matrix[1, 0] = versine * x * y + sine * z
+    matrix[1, 1] = 1 - versine * (x * x + z * z)
+    matrix[1, 2] = versine * y * z - sine * x
+    matrix[2, 0] = versine * x * z - sine * y
+    matrix[2, 1] = versine * y * z + sine * x
+    matrix[2, 2] = 1 - versine * (x * x + y * y)
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -222,7 +238,12 @@ def move_points(
     return Motion(camera_points, pixels, jacobian, rest_jacobian)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled(
+    "f4[:,::1], f4[:,:,::1], f4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[::1], "
+    "f4[::1], f4[::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1]",
+    parallel=True,
+    fastmath=True,
+)
 def _move(
     rest, expression_basis, weights, expression, joint_rotations, joint_shifts, pivots, parent_rotations, subtree, rotation, translation,
     focal, center, angle_joint, angle_axis, driver_expression, driver_joint, driver_rotation, camera_points, pixels, jacobian, rest_jacobian,

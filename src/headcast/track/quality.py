@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
 
+from headcast.compiled import compiled
 from headcast.track.config import TrackConfig
 from headcast.track.frame import View, landmark_equations, view_of
 from headcast.track.observation import Observation
@@ -25,7 +25,7 @@ class FrameQuality:
     """Of rendered head and matte, above the chin."""
 
 
-@njit(fastmath=True, cache=True)
+@compiled(fastmath=True)
 def _srgb(gamma_value):
     linear = min(max(gamma_value, np.float32(0.0)), np.float32(1.0)) ** np.float32(GAMMA)
     if linear <= np.float32(0.0031308):
@@ -33,14 +33,13 @@ def _srgb(gamma_value):
     return np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled("i4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,::1], i4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1]", fastmath=True)
 def _srgb_error(face_buffer, barycentric, image, matte, faces, face_weight, uv, shading, texture):
     height, width = face_buffer.shape
     side_y, side_x = texture.shape[0], texture.shape[1]
-    errors = np.zeros(height)
-    counts = np.zeros(height)
-    for y in prange(height):
-        sample = np.empty(4, np.float32)
+    total, count = 0.0, 0
+    sample = np.empty(4, np.float32)
+    for y in range(height):
         for x in range(width):
             f = face_buffer[y, x]
             if f < 0 or face_weight[f] < 0.5 or matte[y, x] <= 0.5:
@@ -54,9 +53,9 @@ def _srgb_error(face_buffer, barycentric, image, matte, faces, face_weight, uv, 
             for k in range(3):
                 shade = w0 * shading[a, k] + w1 * shading[b, k] + w2 * shading[c, k]
                 error = _srgb(image[y, x, k]) - _srgb(sample[k] * shade)
-                errors[y] += error * error
-            counts[y] += 3
-    return errors.sum(), counts.sum()
+                total += error * error
+            count += 3
+    return total, count
 
 
 def measure_frame(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameQuality:

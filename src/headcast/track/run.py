@@ -23,8 +23,8 @@ from headcast.solve.step import Step, follow
 from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog, stage_seconds
 from headcast.store import About, RunPaths, read_arrays, read_json, replace_file, write_arrays, write_json
+from headcast.track.compilation import compiling
 from headcast.track.config import TrackConfig
-from headcast.track.drawing import kernels_compiled
 from headcast.track.given import Given
 from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
@@ -141,9 +141,12 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
 
 def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
     """Perceives, tracks and draws, one `Step` per unit of work; the generator's value is pictures for the report, by frame."""
-    if not kernels_compiled():
-        yield Step("compile", 1, 1, message="first run on this machine: kernels are compiled when they are first needed, and kept for later runs")
-    capture = yield from prepare_steps(request.source, paths.capture.root, request.prepare, resume=True)
+    with compiling() as compilation:
+        if compilation is not None:
+            yield Step("compile", 0, 0, message="first run on this machine: kernels are compiled, about ten seconds, and kept for later runs")
+        capture = yield from prepare_steps(request.source, paths.capture.root, request.prepare, resume=True)
+        if compilation is not None:
+            yield from compilation.finish_steps()
     model = load_model_for_tracking(request.model)
     about = About.load(paths.about, KIND, SCHEMA)
     if "keyframes" in about.details:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit, prange
 
+from headcast.compiled import compiled
 from headcast.heads import HeadModel
 from headcast.track.points import PointBasis
 
@@ -102,11 +102,11 @@ def _neighbourhood(faces: np.ndarray, vertex_count: int) -> tuple[np.ndarray, ..
     return incident_start, incident_face, incident_corner, np.array(starts, np.int32), np.array(neighbours, np.int32), slots
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@compiled("f4[:,::1], i4[:,::1], i4[::1], i4[::1]", fastmath=True)
 def surface_normals(points, faces, incident_start, incident_face):
     """Unit vertex normals `(vertices, 3)` of the points, area-weighted; outward for counter-clockwise faces."""
     normals = np.empty_like(points)
-    for v in prange(len(points)):
+    for v in range(len(points)):
         x = np.float32(0.0)
         y = np.float32(0.0)
         z = np.float32(0.0)

@@ -7,10 +7,12 @@ it to them.
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from headcast.compiled import compiled
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@compiled(parallel=True)
 def mean_of_rays(normals, uv, faces, uv_faces, face, weights, texture, light, least, factor, color, alpha, seen):
     """Sets color (h, w, 3), linear and multiplied with coverage, and alpha (h, w); marks in seen (faces,) the faces that any ray meets.
 
@@ -39,7 +41,7 @@ def mean_of_rays(normals, uv, faces, uv_faces, face, weights, texture, light, le
             alpha[row, column] = covered / (factor * factor)
 
 
-@njit(error_model="numpy")
+@compiled()
 def _add_ray(normals, uv, corners, uv_corners, w, texture, light, least, total):
     """Adds the colour of one ray to total (3,)."""
     a, b, c = corners[0], corners[1], corners[2]

@@ -15,7 +15,7 @@ def halve_row(row, texels, levels, level):
         halve_texel(texels, levels, level, row * levels[level, 2] + column)
 
 
-@cpu_driver
+@cpu_driver()
 def build_pyramid(texels, levels):
     """Fills all levels after the first."""
     for level in range(1, levels.shape[0]):
@@ -28,7 +28,7 @@ def spread_row(row, grad_texels, levels, level):
         spread_texel(grad_texels, levels, level, row * levels[level, 2] + column)
 
 
-@cpu_driver
+@cpu_driver()
 def build_pyramid_gradient(grad_texels, levels):
     """Adds the gradients of coarser levels to finer ones, down to the first."""
     for step in range(1, levels.shape[0]):
@@ -41,7 +41,7 @@ def sample_block(block, texels, levels, uv, level, face, out):
         sample(texels, levels, uv, level, face, point, out)
 
 
-@cpu_driver
+@cpu_driver()
 def sample_points(texels, levels, uv, level, face, out):
     """Sets out (points, channels) at uv (points, 2) and level (points,); zeros where face (points,) is negative."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
@@ -53,7 +53,7 @@ def position_gradient_block(block, texels, levels, uv, level, face, grad_out, gr
         sample_position_gradient(texels, levels, uv, level, face, point, grad_out, grad_uv)
 
 
-@cpu_driver
+@cpu_driver()
 def sample_points_gradient(texels, levels, uv, level, face, grad_out, grad_uv):
     """Sets the gradient of uv."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
@@ -65,7 +65,7 @@ def scatter_owned(owner, owners, levels, uv, level, face, grad_out, grad_texels)
         scatter_texel_gradient(levels, uv, level, face, point, grad_out, owner, owners, grad_texels)
 
 
-@cpu_driver
+@cpu_driver()
 def scatter_texels(levels, uv, level, face, owners, grad_out, grad_texels):
     """Adds the gradients of the texels: each owner passes over all points and adds only to its own texels, in the points' order."""
     for owner in prange(owners):
@@ -77,7 +77,7 @@ def color_block(block, albedo, shading, face, background, srgb, out):
         color_pixel(albedo, shading, face, background, pixel, srgb, out)
 
 
-@cpu_driver
+@cpu_driver()
 def color_pixels(albedo, shading, face, background, srgb, out):
     """Sets out (pixels, channels + 1); the background's pixels repeat."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
@@ -89,7 +89,7 @@ def color_gradient_block(block, albedo, shading, face, color, srgb, grad_out, gr
         color_gradient(albedo, shading, face, color, pixel, srgb, grad_out, grad_albedo, grad_shading)
 
 
-@cpu_driver
+@cpu_driver()
 def color_pixels_gradient(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
     """Sets the gradients of albedo and shading; color is what `color_pixels` gave."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
@@ -105,7 +105,7 @@ def mesh_normals(view, vertices, faces, sums, normals):
         unit_normal(own_sums, vertex, own_normals)
 
 
-@cpu_driver
+@cpu_driver()
 def vertex_normals(vertices, faces, sums, normals):
     """Sets sums (views, n, 3), the area-weighted sums of face normals, and normals, the same at length one."""
     for view in prange(vertices.shape[0]):
@@ -121,7 +121,7 @@ def mesh_normals_gradient(view, vertices, faces, sums, grad_sums, gradient):
         scatter_corner_gradient(own_vertices, faces[f, 0], faces[f, 1], faces[f, 2], from_sums, own_gradient)
 
 
-@cpu_driver
+@cpu_driver()
 def vertex_normals_gradient(vertices, faces, sums, grad_sums, gradient):
     """Turns grad_sums, on entry the gradient of the normals, into that of the sums, and sets the gradient of vertices."""
     for view in prange(vertices.shape[0]):

@@ -13,7 +13,7 @@ def draw_line(line, normals, colors, faces, face, weights, blends, axis, opacity
         draw_pixel(normals, colors, faces, face, weights, blends, axis, opacity, picture, row, column, out)
 
 
-@cpu_driver
+@cpu_driver()
 def draw_surface(normals, colors, faces, face, weights, blends, axis, opacity, picture, out):
     """Sets out (h, w, 3), bytes."""
     for row in prange(face.shape[0]):

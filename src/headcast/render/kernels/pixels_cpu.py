@@ -25,7 +25,7 @@ def resolve_stripe(task, positions, faces, face, grad_weights, grad_depth, parts
             resolve_gradient(points, faces, seen, row, column, from_weights, from_depth, part)
 
 
-@cpu_driver
+@cpu_driver()
 def rasterize_gradient(positions, faces, face, grad_weights, grad_depth, parts):
     """Adds the gradient of positions to parts (views · stripes, vertices, 3)."""
     for task in prange(parts.shape[0]):
@@ -39,7 +39,7 @@ def interpolate_line(line, attributes, faces, face, weights, unit, out):
         interpolate(values, faces, seen, shares, row, column, unit, image)
 
 
-@cpu_driver
+@cpu_driver()
 def interpolate_views(attributes, faces, face, weights, unit, out):
     """Sets out (views, h, w, channels)."""
     for line in prange(face.shape[0] * face.shape[1]):
@@ -54,7 +54,7 @@ def interpolate_stripe(task, attributes, faces, face, weights, unit, grad_out, s
             interpolate_gradient(values, faces, seen, shares, row, column, unit, from_image, scatter, part, into)
 
 
-@cpu_driver
+@cpu_driver()
 def interpolate_views_gradient(attributes, faces, face, weights, unit, grad_out, scatter, parts, grad_weights):
     """Sets the gradient of weights and, with `scatter`, adds that of attributes to parts (views · stripes, n, channels)."""
     for task in prange(parts.shape[0]):
@@ -68,7 +68,7 @@ def shade_stripe(task, normals, light, out):
         shade(own_normals, own_light, point, own_out)
 
 
-@cpu_driver
+@cpu_driver()
 def shade_views(normals, light, out):
     """Sets out (views, n, 3) from normals (views, n, 3) and light (views, 9, 3)."""
     for task in prange(normals.shape[0] * STRIPES):
@@ -82,7 +82,7 @@ def shade_gradient_stripe(task, normals, light, grad_out, grad_normals, parts):
         shade_gradient(own_normals, own_light, point, from_out, into, part)
 
 
-@cpu_driver
+@cpu_driver()
 def shade_views_gradient(normals, light, grad_out, grad_normals, parts):
     """Sets the gradient of normals and adds that of the light to parts (views · stripes, 9, 3)."""
     for task in prange(parts.shape[0]):
@@ -96,7 +96,7 @@ def mip_line(line, positions, faces, uv, uv_faces, face, weights, height, width,
         mip_level(points, faces, uv, uv_faces, seen, shares, row, column, height, width, image)
 
 
-@cpu_driver
+@cpu_driver()
 def mip_levels(positions, faces, uv, uv_faces, face, weights, height, width, out):
     """Sets out (views, h, w): the mip level of a texture of this height and width at each pixel."""
     for line in prange(face.shape[0] * face.shape[1]):
@@ -111,7 +111,7 @@ def edge_line(line, positions, faces, neighbours, face, depth, near, blends):
             pair_blend(points, faces, neighbours, seen, distances, near, row, column, axis, image)
 
 
-@cpu_driver
+@cpu_driver()
 def edge_blends(positions, faces, neighbours, face, depth, near, blends):
     """Sets blends (views, h, w, 2)."""
     for line in prange(face.shape[0] * face.shape[1]):
@@ -127,7 +127,7 @@ def edge_stripe(task, positions, faces, neighbours, face, depth, near, blends, g
                 pair_blend_gradient(points, faces, neighbours, seen, distances, near, row, column, axis, shares, from_blends, part)
 
 
-@cpu_driver
+@cpu_driver()
 def edge_blends_gradient(positions, faces, neighbours, face, depth, near, blends, grad_blends, parts):
     """Adds the gradient of positions to parts (views · stripes, vertices, 3)."""
     for task in prange(parts.shape[0]):
@@ -141,7 +141,7 @@ def blend_line(line, color, blends, out):
         blend_pixel(source, shares, row, column, image)
 
 
-@cpu_driver
+@cpu_driver()
 def blend_edges(color, blends, out):
     """Sets out (views, h, w, channels) to the colours mixed across silhouettes."""
     for line in prange(color.shape[0] * color.shape[1]):
@@ -155,7 +155,7 @@ def blend_gradient_line(line, color, blends, grad_out, grad_color, grad_blends):
         blend_gradient(source, shares, row, column, from_out, into_color, into_blends)
 
 
-@cpu_driver
+@cpu_driver()
 def blend_edges_gradient(color, blends, grad_out, grad_color, grad_blends):
     """Sets the gradients of the colours and of the shares."""
     for line in prange(color.shape[0] * color.shape[1]):

@@ -85,15 +85,15 @@ def fill_band(task, positions, faces, starts, members, owner, weights, depth):
             resolve_pixel(own_positions, faces, own_owner, row, column, own_weights, own_depth)
 
 
-@cpu_driver
+@cpu_driver("f4[:,:,::1], i4[:,::1], i8, i8, f8, b1, i4[:,::1], i8[::1]", parallel=False)
 def sort_faces(positions, faces, height, width, near, cull, rows, starts):
     """Sets rows (views · faces, 2), and in starts (views · bands + 2, zeros on entry) how many faces each band of rows has."""
-    for entry in prange(rows.shape[0]):
+    for entry in range(rows.shape[0]):
         face_rows(entry, positions, faces, height, width, near, cull, rows)
     count_members(rows, faces.shape[0], (height + BAND_ROWS - 1) // BAND_ROWS, starts)
 
 
-@cpu_driver
+@cpu_driver("f4[:,:,::1], i4[:,::1], i4[:,::1], i8[::1], i4[::1], i8, i4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1]")
 def fill_views(positions, faces, rows, starts, members, threads, owner, weights, depth):
     """Fills owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w).
 

@@ -15,6 +15,8 @@ from types import FunctionType
 
 import numba
 
+from headcast.compiled import compiled
+
 _PACKAGE = __package__
 
 
@@ -47,8 +49,12 @@ def cpu_body(function: FunctionType) -> Callable:
     return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)(linked(function, cpu_body))
 
 
-def cpu_driver(function: FunctionType) -> Callable:
-    """A loop over bodies compiled for the CPU on its first call, with `prange` spread over the threads, and kept on disk."""
-    driver = linked(function, cpu_body)
-    driver.__qualname__ = f"{function.__qualname__}_{_FINGERPRINT}"
-    return numba.njit(error_model="numpy", parallel=True, cache=True)(driver)
+def cpu_driver(signature: str = "", parallel: bool = True) -> Callable[[FunctionType], Callable]:
+    """Decorates a loop over bodies that is compiled for the CPU, with `prange` spread over the threads; for the arguments see `compiled`."""
+
+    def decorate(function: FunctionType) -> Callable:
+        driver = linked(function, cpu_body)
+        driver.__qualname__ = f"{function.__qualname__}_{_FINGERPRINT}"
+        return compiled(signature, parallel=parallel)(driver)
+
+    return decorate

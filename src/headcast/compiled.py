@@ -1,0 +1,67 @@
+"""Functions that Numba compiles: on their first call, or before it where they declare what they are called with; kept on disk for later runs."""
+
+import hashlib
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FunctionType, MappingProxyType
+from typing import Any
+
+import llvmlite.binding
+import numba
+
+_DECLARED: dict[str, tuple[Any, tuple]] = {}
+
+
+def compiled(signature: str = "", **options: Any) -> Callable[[FunctionType], Any]:
+    """Decorates a function that Numba compiles; dividing by zero gives what IEEE 754 says.
+
+    Args:
+        signature: the types of its arguments in Numba's notation, `f4[:,::1], i8`; with it `compile_declared` compiles it before its
+            first call. Other types are compiled when they come.
+        options: of `numba.njit`. `parallel` costs a second of compiling, so it is for loops of milliseconds.
+    """
+
+    def decorate(function: FunctionType) -> Any:
+        try:
+            dispatcher = numba.njit(cache=True, error_model="numpy", **options)(function)
+        except RuntimeError:  # no folder where the compiled function could be kept
+            dispatcher = numba.njit(error_model="numpy", **options)(function)
+        if signature:
+            types, _ = numba.core.sigutils.normalize_signature(f"({signature},)")
+            _DECLARED[f"{function.__module__}.{function.__name__}"] = dispatcher, types
+        return dispatcher
+
+    return decorate
+
+
+def declared() -> Mapping[str, tuple[Any, tuple]]:
+    """Compiled functions of all imported modules that declare their types, and these types, by name."""
+    return MappingProxyType(_DECLARED)
+
+
+def compile_declared(claims: Path, backwards: bool = False) -> Iterator[str]:
+    """Compiles the declared functions that no other process has claimed, one after another, and yields their names.
+
+    Args:
+        claims: a folder that the processes which share the work have in common.
+        backwards: from the last to the first, so that two processes meet in the middle.
+    """
+    for name in sorted(_DECLARED, reverse=backwards):
+        with suppress(FileExistsError):
+            (claims / name).touch(exist_ok=False)
+            dispatcher, types = _DECLARED[name]
+            dispatcher.compile(types)
+            yield name
+
+
+def completion_mark() -> Path | None:
+    """The file that says that all declared functions are on disk, compiled from these sources for this machine; None where none can be kept."""
+    folders = [dispatcher.stats.cache_path for dispatcher, _ in _DECLARED.values()]
+    if not folders or None in folders:
+        return None
+    digest = hashlib.sha256(f"{numba.__version__} {platform.python_version()} {llvmlite.binding.get_host_cpu_name()}".encode())
+    for path in sorted({Path(dispatcher.py_func.__code__.co_filename) for dispatcher, _ in _DECLARED.values()}):
+        digest.update(path.read_bytes())
+    return Path(folders[0]) / f"headcast-{digest.hexdigest()[:16]}.compiled"
