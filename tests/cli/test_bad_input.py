@@ -191,6 +191,24 @@ def test_a_full_disk(portrait_clip, tmp_path, limit):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["config.json", "about.json", "landmarks.npz", "track.npz", "overlay.mp4", "report.json", "report.html"])
+def test_a_kill_just_before_a_file_gets_its_name_loses_nothing(uninterrupted, portrait_clip, tmp_path, name):
+    trap = f"""
+import os, sys
+rename = os.replace
+os.replace = lambda old, new: os._exit(9) if str(new).endswith({name!r}) else rename(old, new)
+from headcast.cli.main import main
+main(sys.argv[1:])
+"""
+    command = ["track", str(portrait_clip), "--out", str(tmp_path / "run"), *FASTEST]
+    assert subprocess.run([sys.executable, "-c", trap, *command], capture_output=True, check=False).returncode == 9
+    assert main([*command, "--resume"]) == 0
+    found = Track.load(tmp_path / "run" / "track.npz")
+    np.testing.assert_allclose(found.world_from_head.translation, uninterrupted.world_from_head.translation, atol=1e-4)
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.name.startswith(".")], "no half-written files"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["perceive", "frames", "overlay"])
 def test_killed_at_any_stage_then_resumed_gives_the_same_track(uninterrupted, portrait_clip, tmp_path, stage):
     folder = tmp_path / "run"

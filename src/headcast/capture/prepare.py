@@ -19,7 +19,7 @@ from headcast.errors import FormatError, HeadcastError, InputError
 from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
 from headcast.perceive.mesh import LANDMARK_COUNT
 from headcast.solve.step import Step, follow
-from headcast.store import About, CapturePaths, InputFile, frame_spans, replace_file, write_arrays
+from headcast.store import About, CapturePaths, InputFile, frame_spans, half_written, replace_file, write_arrays
 
 _QUEUED = 6
 """Frames that may wait between decoding, landmarks and matting."""
@@ -237,7 +237,7 @@ def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: P
 def _tidy(paths: CapturePaths) -> None:
     if paths.parts.is_dir():
         shutil.rmtree(paths.parts)
-    for leftover in [*paths.root.glob(".*.tmp.*"), *paths.mattes.glob(".*.tmp.*")]:
+    for leftover in [*half_written(paths.root), *half_written(paths.mattes)]:
         leftover.unlink()
 
 

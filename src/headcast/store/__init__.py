@@ -1,7 +1,18 @@
 """Folders of named arrays on disk: atomic writes, checked reads, every file name in one class."""
 
 from headcast.store.about import About, InputFile
-from headcast.store.files import Axis, check_arrays, read_arrays, read_json, replace_file, sha256_of, write_arrays, write_json, write_text
+from headcast.store.files import (
+    Axis,
+    check_arrays,
+    half_written,
+    read_arrays,
+    read_json,
+    replace_file,
+    sha256_of,
+    write_arrays,
+    write_json,
+    write_text,
+)
 from headcast.store.paths import CapturePaths, RunPaths, SyntheticPaths
 from headcast.store.spans import frame_spans
 
@@ -14,6 +25,7 @@ __all__ = [
     "SyntheticPaths",
     "check_arrays",
     "frame_spans",
+    "half_written",
     "read_arrays",
     "read_json",
     "replace_file",

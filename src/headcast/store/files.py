@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,11 @@ def replace_file(path: Path) -> Iterator[Path]:
         raise HeadcastError(f"could not write {path}: {error.strerror or error}. Free some disk space or choose another folder.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def half_written(folder: Path) -> list[Path]:
+    """Temporary files that killed processes left in the folder itself."""
+    return [child for child in folder.glob(".*.tmp.*") if re.fullmatch(r"\..+\.\d+\.tmp\.[^.]+", child.name)]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,8 +9,7 @@ from numpy import ndarray
 
 from headcast.errors import ConfigError, FormatError
 from headcast.heads import HeadModel
-from headcast.store import read_arrays
-from headcast.store.files import check_arrays
+from headcast.store import check_arrays, read_arrays
 from headcast.track.config import TrackConfig
 from headcast.track.photometric import GAMMA
 

@@ -22,7 +22,7 @@ from headcast.heads import HeadModel, load_head
 from headcast.solve.step import Step, follow
 from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog, stage_seconds
-from headcast.store import About, RunPaths, read_arrays, read_json, replace_file, write_arrays, write_json
+from headcast.store import About, RunPaths, half_written, read_arrays, read_json, replace_file, write_arrays, write_json
 from headcast.track.compilation import compiling
 from headcast.track.config import TrackConfig
 from headcast.track.given import Given
@@ -127,10 +127,13 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
         raise ConfigError("--resume goes on with what is there and --overwrite throws it away: expected one of them, found both")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"expected a folder to write to, found a file at {folder}")
-    if folder.is_dir() and any(folder.iterdir()):
+    leftovers = half_written(folder)
+    if folder.is_dir() and set(folder.iterdir()) - set(leftovers):
         _admit(request, paths, resume, overwrite)
     open_source(request.source, request.prepare.folder_fps)
     Given.of(request.config, load_head(request.model))
+    for leftover in leftovers:
+        leftover.unlink()
     if overwrite:
         _clear(paths)
     write_json(paths.config, request.settings())
