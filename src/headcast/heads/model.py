@@ -20,8 +20,6 @@ class LandmarkSet:
     faces: Int[Tensor, "landmarks"]
     barycentric: Float[Tensor, "landmarks 3"]
     sigma: Float[Tensor, "landmarks"] | None = None
-    """How uncertain each place is: standard deviation along each axis, in metres; None where nobody measured it."""
-    sigma: Float[Tensor, "landmarks"] | None = None
     """How far each point may be from what its detector means, as a standard deviation (m); None where nobody measured it."""
 
     def points(self, vertices: Float[Tensor, "*batch vertices 3"], faces: Int[Tensor, "faces 3"]) -> Float[Tensor, "*batch landmarks 3"]:
