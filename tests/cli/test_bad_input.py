@@ -1,6 +1,7 @@
 """Whatever a person gives: one clear panel and exit code 2, or the right result; never a traceback, nothing lost."""
 
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 from portrait_clips import FAST, FASTEST, moving_portrait, portrait, write_video
 
 from headcast.cli.main import main
+from headcast.heads import open_head
+from headcast.heads._model_arrays import arrays_from_model
 from headcast.solve.step_log import read_steps
 from headcast.store import read_json
 from headcast.track import Track
@@ -173,6 +176,27 @@ def test_a_model_that_is_not_there_says_where_it_comes_from(portrait_clip, tmp_p
     assert _track(portrait_clip, tmp_path / "run", "--model", "flame2020") == 2
     panel = _panel(capsys)
     assert "flame2020.pkl or generic_model.pkl from https://flame.is.tue.mpg.de" in panel and "licence" in panel and str(tmp_path) in panel
+
+
+def test_models_with_missing_or_impossible_numbers_are_refused_before_anything_is_written(portrait_clip, tmp_path, capsys):
+    whole = arrays_from_model(open_head())
+    holed = whole | {"template": np.where(whole["template"] > 0.05, np.nan, whole["template"])}
+    for name, arrays, said in (("holed.npz", holed, "not finite"), ("less.npz", {k: v for k, v in whole.items() if k != "faces"}, "'faces'")):
+        np.savez(tmp_path / name, **arrays)
+        assert _track(portrait_clip, tmp_path / "run", "--model", str(tmp_path / name)) == 2
+        panel = _panel(capsys)
+        assert said in panel and name in panel and not (tmp_path / "run").exists()
+
+
+def test_a_model_that_tries_to_run_code_is_refused_and_runs_nothing(portrait_clip, tmp_path, capsys):
+    class Runs:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"v_template": Runs()}))
+    assert _track(portrait_clip, tmp_path / "run", "--model", str(tmp_path / "evil.pkl")) == 2
+    assert "nothing of it was run" in _panel(capsys)
+    assert not (tmp_path / "ran").exists() and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("limit", [3_000, 20_000, 60_000])
