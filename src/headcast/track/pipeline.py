@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from headcast.track.person import Person, TrackedModel, interocular
 from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_colours, solve_by_landmarks
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
+from headcast.track.prefetch import ahead
 from headcast.track.quality import FrameQuality, measure_frame
 from headcast.track.sequence import Clock, linearise, smooth, track_forward
 from headcast.track.track import Track
@@ -107,7 +108,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
         for done, observation in enumerate(clip.observations(None), start=1):
             idx = observation.frame_idx
             quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
-            yield Step("measure", done, clip.count, {"psnr_db": quality[idx].psnr_db}, frame_idx=idx)
+            yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
         watch.stage("measure")
     track = _assemble(capture, keyframes, states, quality, config)
     texture = keyframes.person.texture
@@ -156,6 +157,10 @@ class _Clip:
         )
 
     def observations(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
+        """Observations of the chosen frames, made a few ahead in a thread of their own."""
+        return ahead(self._observed(chosen))
+
+    def _observed(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
         capture = self.capture
         wanted = np.flatnonzero(self.usable) if chosen is None else chosen
         for frame_idx, rgb, matte in capture.frames(wanted):
