@@ -161,11 +161,11 @@ class VideoSource:
 
     def _picture(self, frame_idx: int, frame: "av.VideoFrame", damaged: bool = False) -> SourceFrame:
         if any(component.is_alpha for component in frame.format.components):
-            rgba = self._upright(frame.to_ndarray(format="rgba"))
+            rgba = self._upright(frame.to_ndarray(format="rgba", threads=1))
             alpha = np.ascontiguousarray(rgba[..., 3])
             image, alpha = np.ascontiguousarray(rgba[..., :3]), None if alpha.min() == 255 else alpha
         else:
-            image, alpha = self._upright(frame.to_ndarray(format="rgb24")), None
+            image, alpha = self._upright(frame.to_ndarray(format="rgb24", threads=1)), None
         return SourceFrame(frame_idx, self._time(frame_idx), image, alpha, damaged)
 
     def _upright(self, stored: UInt8[ndarray, "stored_height stored_width channels"]) -> UInt8[ndarray, "height width channels"]:

@@ -72,6 +72,18 @@ def paint_surface(
         opacity: 1 hides what is behind.
     """
     face, weights, _ = rasterize_arrays(positions, surface.faces, *picture.shape[:2])
+    paint_faces(picture, face, weights, light, surface, opacity)
+
+
+def paint_faces(
+    picture: UInt8[ndarray, "height width 3"],
+    face: Int32[ndarray, "height width"],
+    weights: Float32[ndarray, "height width 3"],
+    light: Float32[ndarray, "vertices 3"],
+    surface: Surface,
+    opacity: float = 1.0,
+) -> None:
+    """Paints a head that was rasterised already (see `rasterize_arrays`) over a picture, in place; other threads may work meanwhile."""
     _paint(picture, face, weights, surface.faces, light, surface.uv, surface.albedo, _SRGB, np.float32(opacity))
 
 

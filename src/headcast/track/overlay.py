@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +18,12 @@ from torch import Tensor
 from headcast.capture import Capture
 from headcast.geometry import Camera, Transform, vertex_normals
 from headcast.heads import HeadModel
-from headcast.render import image_positions, linear_from_srgb, sh_basis
+from headcast.render import image_positions, linear_from_srgb, rasterize_arrays, sh_basis
 from headcast.solve.step import Step
 from headcast.store import replace_file
-from headcast.track.drawing import Surface, headlight, paint_dots, paint_surface, region_colors
+from headcast.track.drawing import Surface, headlight, paint_dots, paint_faces, region_colors
 from headcast.track.person import CLOSURE_PAIRS, FACE_OVAL
+from headcast.track.prefetch import ahead
 from headcast.track.track import Track
 
 _BACKGROUND = (24, 26, 30)
@@ -63,11 +65,16 @@ class Window:
         height, width = image.shape[:2]
         left, top = max(self.left_px, 0), max(self.top_px, 0)
         right, bottom = min(self.left_px + self.side_px, width), min(self.top_px + self.side_px, height)
+        if (right - left, bottom - top) == (self.side_px, self.side_px):
+            return self._resized(image[top:bottom, left:right])
         whole = np.full((self.side_px, self.side_px, 3), _BACKGROUND, np.uint8)
         if right > left and bottom > top:
             whole[top - self.top_px : bottom - self.top_px, left - self.left_px : right - self.left_px] = image[top:bottom, left:right]
+        return self._resized(whole)
+
+    def _resized(self, image: UInt8[ndarray, "side side 3"]) -> UInt8[ndarray, "panel panel 3"]:
         shrinking = self.side_px > self.panel_px
-        return cv2.resize(whole, (self.panel_px, self.panel_px), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+        return cv2.resize(image, (self.panel_px, self.panel_px), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
 
     def from_source(self, points: Float32[ndarray, "*n 2"]) -> Float32[ndarray, "*n 2"]:
         """Panel positions of source positions."""
@@ -88,11 +95,17 @@ def write_overlay(
         keep: indices of frames whose pictures are the generator's value.
     """
     window = Window.around(track, model)
-    painter = _Painter(track, model, capture, window, albedo)
     kept: dict[int, UInt8[ndarray, "height width 3"]] = {}
-    with replace_file(path) as temporary, _Video(temporary, capture, window.panel_px) as video:
-        for frame, (vertices, normals) in zip(capture.open_source().frames(), _posed_frames(track, model)):
-            picture = painter.paint(frame.frame_idx, frame.image, vertices, normals)
+    with (
+        replace_file(path) as temporary,
+        _Video(temporary, capture, window.panel_px) as video,
+        _Painter(track, model, capture, window, albedo) as painter,
+        closing(ahead(capture.open_source().frames())) as frames,
+        closing(ahead(painter.heads(), 2 * _CHUNK)) as heads,
+    ):
+        yield Step("overlay", 0, track.frame_count)
+        for frame, head in zip(frames, heads):
+            picture = painter.paint(frame.frame_idx, frame.image, head)
             video.add(picture, float(track.time_s[frame.frame_idx]))
             if frame.frame_idx in keep:
                 kept[frame.frame_idx] = picture
@@ -100,55 +113,65 @@ def write_overlay(
     return kept
 
 
+@dataclass(frozen=True)
+class _Head:
+    """A head as three panels show it: over the recording, and from either side."""
+
+    positions: Float32[ndarray, "panels vertices 3"]
+    """(x_px, y_px, depth_m) in each panel."""
+    light: Float32[ndarray, "panels vertices 3"]
+    """Linear."""
+
+
 class _Painter:
-    """Composes the panels of a frame."""
+    """Composes the panels of a frame; use it as a context."""
 
     def __init__(self, track: Track, model: HeadModel, capture: Capture, window: Window, albedo: Float32[ndarray, "side side 3"] | None):
-        self._track, self._capture, self._window = track, capture, window
+        self._track, self._model, self._capture, self._window = track, model, capture, window
         self._camera = window.camera(track.camera)
-        self._white = Surface.white(model)
-        self._textured = None if albedo is None else Surface.textured(model, albedo)
+        white = Surface.white(model)
+        self._surfaces = (white, white, white if albedo is None else Surface.textured(model, albedo))
         self._colors = linear_from_srgb(torch.from_numpy(region_colors(model)))
         self._middle = track.head(model).vertices.mean(0)
+        self._blank = np.full((window.panel_px, 4 * window.panel_px, 3), _BACKGROUND, np.uint8)
+        self._threads = ThreadPoolExecutor(len(self._surfaces), "paint")
 
-    def paint(
-        self,
-        frame_idx: int,
-        image: UInt8[ndarray, "height width 3"],
-        vertices: Float32[Tensor, "vertices 3"],
-        normals: Float32[Tensor, "vertices 3"],
-    ) -> UInt8[ndarray, "rows columns 3"]:
+    def __enter__(self) -> "_Painter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
+
+    def heads(self) -> Iterator[_Head]:
+        """The heads of all frames in order, posed a few at a time."""
+        head, panel = self._track.head(self._model), self._window.panel_px
+        for first in range(0, self._track.frame_count, _CHUNK):
+            vertices = head.posed(self._track.pose(slice(first, first + _CHUNK))).vertices
+            normals = vertex_normals(vertices, self._model.faces)
+            for frame_idx, (points, directions) in enumerate(zip(vertices, normals, strict=True), start=first):
+                cameras = (self._camera, *(side_camera(self._track, frame_idx, self._middle, degrees, panel) for degrees in _TURN_DEG))
+                light = [headlight(directions @ camera.camera_from_world.rotation.T) * self._colors for camera in cameras]
+                if self._surfaces[2] is not self._surfaces[1]:
+                    light[2] = (sh_basis(directions) @ self._track.light).clamp_min(0.02)
+                yield _Head(torch.stack([image_positions(points, camera) for camera in cameras]).numpy(), torch.stack(light).numpy())
+
+    def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Head) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px
         valid = bool(self._track.valid[frame_idx])
-        picture = np.full((panel, 4 * panel, 3), _BACKGROUND, np.uint8)
-        recorded, fitted, plain, lit = (picture[:, k * panel : (k + 1) * panel] for k in range(4))
+        picture = self._blank.copy()
+        recorded, fitted, left, right = (picture[:, k * panel : (k + 1) * panel] for k in range(4))
         recorded[:] = fitted[:] = self._window.cut(image)
+        # A head that was only filled in from its neighbours is not drawn over the recording.
+        shown = slice(0 if valid else 1, None)
+        opacities = ((0.5, 1.0, 1.0) if valid else (0.0, 0.3, 0.3))[shown]
+        drawn = rasterize_arrays(head.positions[shown], self._surfaces[0].faces, panel, panel)
+        panels = zip((fitted, left, right)[shown], *drawn[:2], head.light[shown], self._surfaces[shown], opacities, strict=True)
+        list(self._threads.map(lambda arguments: paint_faces(*arguments), panels))
         if valid:
-            self._paint_plain(fitted, vertices, normals, self._camera, 0.5)
             paint_dots(fitted, self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS]), _DETECTED)
-        left, right = (side_camera(self._track, frame_idx, self._middle, degrees, panel) for degrees in _TURN_DEG)
-        opacity = 1.0 if valid else 0.3
-        self._paint_plain(plain, vertices, normals, left, opacity)
-        if self._textured is None:
-            self._paint_plain(lit, vertices, normals, right, opacity)
-        else:
-            light = (sh_basis(normals) @ self._track.light).clamp_min(0.02)
-            paint_surface(lit, image_positions(vertices, right).numpy(), light.numpy(), self._textured, opacity)
         for k, label in enumerate((f"frame {frame_idx}", "head" if valid else "no face seen", "-45 deg", "+45 deg")):
             cv2.putText(picture, label, (k * panel + 6, panel - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (235, 235, 235), 1, cv2.LINE_AA)
         return picture
-
-    def _paint_plain(
-        self,
-        picture: UInt8[ndarray, "height width 3"],
-        vertices: Float32[Tensor, "vertices 3"],
-        normals: Float32[Tensor, "vertices 3"],
-        camera: Camera,
-        opacity: float,
-    ) -> None:
-        """Coloured by region, lit from the camera."""
-        light = headlight(normals @ camera.camera_from_world.rotation.T) * self._colors
-        paint_surface(picture, image_positions(vertices, camera).numpy(), light.numpy(), self._white, opacity)
 
 
 def side_camera(track: Track, frame_idx: int, middle: Float32[Tensor, "3"], degrees: float, panel_px: int) -> Camera:
@@ -161,14 +184,6 @@ def side_camera(track: Track, frame_idx: int, middle: Float32[Tensor, "3"], degr
     camera_from_world = Transform(rotation, torch.tensor([0.0, 0.0, distance_m]) - rotation @ target)
     focal = torch.full((2,), panel_px * distance_m / height_m)
     return Camera(focal, torch.full((2,), panel_px / 2), (panel_px, panel_px), camera_from_world)
-
-
-def _posed_frames(track: Track, model: HeadModel) -> Iterator[tuple[Float32[Tensor, "vertices 3"], Float32[Tensor, "vertices 3"]]]:
-    """World positions and normals of the vertices, frame by frame, posed a few at a time."""
-    head = track.head(model)
-    for first in range(0, track.frame_count, _CHUNK):
-        vertices = head.posed(track.pose(slice(first, first + _CHUNK))).vertices
-        yield from zip(vertices, vertex_normals(vertices, model.faces), strict=True)
 
 
 class _Video:
@@ -192,7 +207,7 @@ class _Video:
         self._encoding = self._encoder.submit(self._encode, picture, self._last)
 
     def _encode(self, picture: UInt8[ndarray, "height width 3"], stamp: int) -> None:
-        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+        frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p", threads=1)
         frame.pts, frame.time_base = stamp, _CLOCK
         self._container.mux(self._stream.encode(frame))
 
