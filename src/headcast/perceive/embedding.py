@@ -24,6 +24,9 @@ _BROW = (70, 63, 105, 66, 107)
 _BRIDGE = (168, 6, 197, 195, 5, 4)
 _NOSTRILS = (98, 97, 2, 326, 327)
 _EYES = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
+_UPPER_RIM = (191, 80, 81, 82, 13, 312, 311, 310, 415)
+_LOWER_RIM = (95, 88, 178, 87, 14, 317, 402, 318, 324)
+"""Where the lips touch: on a closed mouth both lie at one place, and only the lip that they are bound to tells them apart."""
 _LIPS = (61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87)
 
 
@@ -110,17 +113,32 @@ class _Surface:
         for name in NOT_SKIN:
             if name in model.regions:
                 other |= model.regions[name].numpy()
-        self._skin = self._search(~other[self._faces].any(1))
+        skin = ~other[self._faces].any(1)
+        corners = self._vertices[self._faces]
+        upwards = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 1] > 0
+        self._skin = self._search(skin)
+        self._upward, self._downward = self._search(skin & upwards), self._search(skin & ~upwards)
         balls = model.regions["eyeballs"].numpy()[self._faces].all(1) if "eyeballs" in model.regions else np.zeros(len(self._faces), bool)
         self._eyes = self._search(balls) if balls.any() else self._skin
 
     def landmarks(
-        self, points: Float[ndarray, "n 3"], spread: Float[ndarray, "n"], irises: Sequence[int] = range(MESH_COUNT, LANDMARK_COUNT)
+        self,
+        points: Float[ndarray, "n 3"],
+        spread: Float[ndarray, "n"],
+        irises: Sequence[int] = range(MESH_COUNT, LANDMARK_COUNT),
+        rims: tuple[Sequence[int], Sequence[int]] = (_UPPER_RIM, _LOWER_RIM),
     ) -> tuple[LandmarkSet, float]:
-        """The nearest places to the points, those numbered `irises` on the eyeballs; and the median distance to them."""
-        on_eyes = np.isin(np.arange(len(points)), list(irises))
+        """The nearest places to the points and the median distance to them.
+
+        Those numbered `irises` lie on the eyeballs; of the `rims`, the first on skin that faces down (the upper lip), the second on skin that faces up.
+        """
+        part = np.zeros(len(points), int)
+        part[list(irises)], part[list(rims[0])], part[list(rims[1])] = 1, 2, 3
         faces, barycentric, off = np.zeros(len(points), np.int64), np.zeros((len(points), 3)), np.zeros(len(points))
-        for chosen, (query, members) in ((~on_eyes, self._skin), (on_eyes, self._eyes)):
+        for number, (query, members) in enumerate((self._skin, self._eyes, self._downward, self._upward)):
+            chosen = part == number
+            if not chosen.any():
+                continue
             found = query(points[chosen])
             faces[chosen], barycentric[chosen], off[chosen] = members[found.faces], found.barycentric, found.distance
         sigma = torch.from_numpy(spread / _MEDIAN_OF_LENGTH).float()
@@ -142,7 +160,7 @@ def _sparse_sets(dense: Float[ndarray, "478 3"], spread: Float[ndarray, "478"], 
     single = [*_BROW, *mirrored()[list(_BROW)][::-1].tolist()], [*_NOSTRILS, *_EYES, *_LIPS]
     points = np.concatenate([jaw[0][0], jaw[1][0][-2::-1], dense[single[0]], bridge[0], dense[single[1]], dense[list(IRIS_CENTERS)]])
     spreads = np.concatenate([jaw[0][1], jaw[1][1][-2::-1], spread[single[0]], bridge[1], spread[single[1]], spread[list(IRIS_CENTERS)]])
-    full, _ = surface.landmarks(points, spreads, irises=(68, 69))
+    full, _ = surface.landmarks(points, spreads, irises=(68, 69), rims=((61, 62, 63), (65, 66, 67)))
     return {"ibug_68": LandmarkSet(full.faces[:68], full.barycentric[:68], full.sigma[:68]), "ibug_70": full}
 
 

@@ -48,6 +48,8 @@ _SPEECH = {
 _PAIRED = (("mouthLowerDownLeft", "mouthLowerDownRight"), ("mouthUpperUpLeft", "mouthUpperUpRight"))
 _EXCLUSIVE = (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"))
 _SYLLABLE_S = 0.24
+_SWELL_S = 0.8
+"""Seconds that an expression of the slow groups lasts."""
 _BLINK_S = 0.32
 _LOOK_RANGE = 0.7
 _LIP_LIMIT = 1.2
@@ -123,17 +125,15 @@ def _swell(count: int, start: float, length: float) -> Float[np.ndarray, "count"
 
 
 def _add_slow(curves: dict[str, np.ndarray], count: int, fps: float, rng: np.random.Generator) -> None:
-    """One or two swells for every group in eight seconds, the first near its full range; left and right differ a little."""
-    for group in _SLOW:
-        present = [name for name in group if name in curves]
-        shared = np.zeros(count)
-        swells = int(rng.uniform(1.0, 2.0) * count / (8.0 * fps) + rng.uniform(0.0, 1.0))
-        for number in range(swells):
-            length = rng.uniform(0.5, 1.1) * fps
-            height = rng.uniform(0.7, 1.0) if number == 0 else rng.uniform(0.3, 0.7)
-            shared = np.maximum(shared, height * _swell(count, rng.uniform(-0.1, 0.95) * max(count - length, 1), length))
-        for name in present:
-            curves[name] += shared * rng.uniform(0.75, 1.0)
+    """Every group once, in a random order, near its full range, then more of them, weaker; rarely are more than two there at a time."""
+    groups = [[name for name in group if name in curves] for group in _SLOW]
+    order = rng.permutation(len(groups))
+    length = max(_SWELL_S * fps, 1.6 * count / len(groups))
+    starts = np.linspace(-0.1 * length, count - 0.7 * length, len(groups)) + rng.uniform(-0.2, 0.2, len(groups)) * length
+    for group, start in zip(order, starts, strict=True):
+        swell = rng.uniform(0.7, 1.0) * _swell(count, start, min(length, 2 * _SWELL_S * fps))
+        for name in groups[group]:
+            curves[name] = np.maximum(curves[name], swell * rng.uniform(0.75, 1.0))
     for one, other in _EXCLUSIVE:
         if one in curves and other in curves:
             weaker = np.minimum(curves[one], curves[other])
