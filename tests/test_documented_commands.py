@@ -75,6 +75,16 @@ def test_commands_in_running_text_name_verbs_that_exist():
             assert verb in VERBS, f"{page.name} speaks of 'headcast {verb}'"
 
 
+def test_tests_and_flags_in_running_text_exist():
+    tests = {name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M)}
+    flags = {flag for path in (ROOT / "tests" / "cli" / "words").glob("help_*.txt") for flag in re.findall(r"--[a-z][a-z.-]*", path.read_text())}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert set(re.findall(r"`(test_\w+)`", text)) <= tests, page.name
+        assert all((ROOT / path).exists() for path in re.findall(r"`(tests/[\w/.]+)`", text)), page.name
+        assert set(re.findall(r"`(--[a-z][a-z.-]*)", text)) <= flags, page.name
+
+
 def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

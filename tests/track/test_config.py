@@ -1,0 +1,22 @@
+"""No setting is without effect."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import headcast.track
+from headcast.capture import PrepareConfig
+from headcast.track.config import Motion, Sigmas, TrackConfig
+
+ROOM = Path(headcast.track.__file__).parent
+SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in ROOM.parent.rglob("*.py") if path.name != "config.py")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(owner.__name__, field.name) for owner in (TrackConfig, Sigmas, Motion, PrepareConfig) for field in fields(owner)]
+)
+def test_every_setting_is_read(owner, name):
+    own = {"Sigmas": "sigmas", "Motion": "motion"}.get(owner, r"(?:config|_config|prepare)")
+    assert re.search(rf"\b{own}\.{name}\b", SOURCE), f"nothing reads {owner}.{name}"
