@@ -15,7 +15,7 @@ import numpy as np
 from headcast.capture.capture import KIND, SCHEMA, Capture
 from headcast.capture.parts import Arrays, Progress, read_progress, write_part
 from headcast.capture.source import Source, SourceFrame, open_source
-from headcast.errors import FormatError, HeadcastError, InputError
+from headcast.errors import FormatError, InputError
 from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
 from headcast.perceive.mesh import LANDMARK_COUNT
 from headcast.solve.step import Step, follow
@@ -188,8 +188,7 @@ def _matte(matting: Matting, paths: CapturePaths, frame: SourceFrame, sighting: 
         return 0, 0, 0, 0
     matte = matting.step(frame.image, frame.alpha, sighting.landmarks.box, sighting.cut)
     with replace_file(paths.matte(frame.frame_idx)) as temporary:
-        if not cv2.imwrite(str(temporary), matte.alpha, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
-            raise HeadcastError(f"could not write {paths.matte(frame.frame_idx)}. Free some disk space or choose another folder.")
+        temporary.write_bytes(cv2.imencode(".png", matte.alpha, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
     return matte.window.left, matte.window.top, matte.window.width, matte.window.height
 
 
