@@ -9,6 +9,13 @@ import pytest
 from headcast.cli.main import main
 
 
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["demo", "--out", str(tmp_path)]) == 2
+    assert "Use --overwrite to replace an earlier demo" in " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 @pytest.mark.slow
 def test_the_demo_leaves_two_runs_and_arrays_and_names_them(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")

@@ -10,6 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from headcast.cli.progress import ProgressBar
+from headcast.errors import InputError
 from headcast.evaluate import Truth, evaluate_track
 from headcast.evaluate.synth import MotionConfig, SynthConfig, prepare_folder, synthetic_clip, write_clip
 from headcast.export import default_place, export_track
@@ -32,6 +33,8 @@ def demo(out: Path = Path("headcast-demo"), overwrite: bool = False) -> None:
         out: Folder to write everything to.
         overwrite: Replace an earlier demo in the folder.
     """
+    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"expected an empty folder. Use --overwrite to replace an earlier demo in it, or --out for another one: {out}")
     began = time.perf_counter()
     console = Console(highlight=False, soft_wrap=True)
     with ProgressBar() as bar:
