@@ -130,7 +130,7 @@ class _Surface:
     ) -> tuple[LandmarkSet, float]:
         """The nearest places to the points and the median distance to them.
 
-        Those numbered `irises` lie on the eyeballs; of the `rims`, the first on skin that faces down (the upper lip), the second on such that faces up.
+        Those numbered `irises` lie on the eyeballs; of the `rims`, the first on skin facing down (the upper lip), the second on skin facing up.
         """
         part = np.zeros(len(points), int)
         part[list(irises)], part[list(rims[0])], part[list(rims[1])] = 1, 2, 3
