@@ -85,3 +85,20 @@ def test_a_given_focal_length_is_kept(portrait_clip, tmp_path):
     track = Track.load(tmp_path / "run" / "track.npz")
     np.testing.assert_allclose(track.camera.focal_px.numpy(), 500, rtol=1e-4)
     assert json.loads((tmp_path / "run" / "report.json").read_text())["focal_confidence"] == "given"
+
+
+def test_a_capture_is_tracked_as_its_recording_is(portrait_clip, portrait_run, tmp_path, capsys):
+    assert main(["prepare", str(portrait_clip), "--out", str(tmp_path / "capture")]) == 0
+    command = ["track", str(tmp_path / "capture"), "--out", str(tmp_path / "run"), *FAST]
+    assert main(command) == 0
+    assert "using the landmarks and mattes of" in capsys.readouterr().err
+    track = Track.load(tmp_path / "run" / "track.npz")
+    np.testing.assert_allclose(track.world_from_head.translation, portrait_run.track.world_from_head.translation, atol=1e-4)
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["source"] == str(portrait_clip)
+    assert main([*command, "--resume"]) == 0
+
+
+def test_a_run_is_no_recording(portrait_run, tmp_path, capsys):
+    assert main(["track", str(portrait_run.paths.root), "--out", str(tmp_path / "run"), *FAST]) == 2
+    assert "expected a folder of kind 'capture', found one of kind 'track'" in " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert not (tmp_path / "run").exists()

@@ -14,7 +14,7 @@ import numpy as np
 
 from headcast.capture.capture import KIND, SCHEMA, Capture
 from headcast.capture.parts import Arrays, Progress, read_progress, write_part
-from headcast.capture.source import Source, SourceFrame, open_source
+from headcast.capture.source import Source, SourceFrame, made_by_headcast, open_source
 from headcast.errors import FormatError, InputError
 from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
 from headcast.perceive.mesh import LANDMARK_COUNT
@@ -67,7 +67,8 @@ def prepare_steps(
     """Prepares a recording, one `Step` per frame; the generator's value is the Capture.
 
     A finished folder of the same recording and settings is used as it is. An unfinished one goes on with `resume` and gives the
-    same result as if it had never stopped. `overwrite` starts anew; it removes only files that Headcast wrote.
+    same result as if it had never stopped. `overwrite` starts anew; it removes only files that Headcast wrote. Where `source_path` is a
+    Capture folder, it is copied, with the settings that it was made with.
 
     Raises:
         InputError: the recording is missing, or the folder holds something else.
@@ -75,9 +76,11 @@ def prepare_steps(
     """
     config = config or PrepareConfig()
     paths = CapturePaths(Path(folder))
+    if made_by_headcast(source_path):
+        return (yield from _copy(Capture.open(source_path), paths, resume, overwrite))
     source = open_source(source_path, config.folder_fps)
     recording = _identity(source)
-    progress = _admit(paths, recording, config, resume, overwrite)
+    progress = _admit(paths, recording, config.key(), resume, overwrite)
     if progress is None and paths.about.is_file():
         yield Step("perceive", source.frame_count, source.frame_count, message=f"using the landmarks and mattes already in {paths.root}")
         return Capture.open(paths.root, source_path)
@@ -96,6 +99,20 @@ def prepare_steps(
     return Capture.open(paths.root, source_path)
 
 
+def _copy(earlier: Capture, paths: CapturePaths, resume: bool, overwrite: bool) -> Generator[Step, None, Capture]:
+    """The same Capture in another folder."""
+    about = About.load(earlier.paths.about, KIND, SCHEMA)
+    _admit(paths, about.inputs["source"], about.details["config"], resume, overwrite)
+    if not paths.about.is_file():
+        About(KIND, SCHEMA, about.inputs, {"unfinished": True, "config": about.details["config"]}).save(paths.unfinished)
+        for old in (*sorted(earlier.paths.mattes.iterdir()), earlier.paths.landmarks, earlier.paths.about):
+            with replace_file(paths.root / old.relative_to(earlier.paths.root)) as new:
+                shutil.copyfile(old, new)
+        _tidy(paths)
+    yield Step("perceive", earlier.frame_count, earlier.frame_count, message=f"using the landmarks and mattes of {earlier.paths.root}")
+    return Capture.open(paths.root)
+
+
 def _identity(source: Source) -> InputFile:
     """The recording by contents; of several pictures, their names and contents in order."""
     if len(source.files) == 1:
@@ -105,7 +122,7 @@ def _identity(source: Source) -> InputFile:
     return InputFile(source.path.resolve(), sum(one.byte_count for one in inputs), hashlib.sha256(listing.encode()).hexdigest())
 
 
-def _admit(paths: CapturePaths, recording: InputFile, config: PrepareConfig, resume: bool, overwrite: bool) -> Progress | None:
+def _admit(paths: CapturePaths, recording: InputFile, config_key: str, resume: bool, overwrite: bool) -> Progress | None:
     """What to go on from. Clears the folder where that is allowed, refuses where it is needed and not allowed."""
     if not paths.root.exists() or (paths.root.is_dir() and not any(paths.root.iterdir())):
         return None
@@ -123,7 +140,7 @@ def _admit(paths: CapturePaths, recording: InputFile, config: PrepareConfig, res
         raise InputError(
             f"the folder holds the capture of another recording ({about.inputs['source'].path}). Use --overwrite or another folder: {paths.root}"
         )
-    if about.details.get("config") != config.key():
+    if about.details.get("config") != config_key:
         raise InputError(f"the folder holds a capture of this recording made with other settings. Use --overwrite or another folder: {paths.root}")
     if finished:
         _tidy(paths)

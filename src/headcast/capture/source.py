@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from headcast.store import CapturePaths
+
 
 class SourceFrame(NamedTuple):
     """One decoded picture, upright, in square pixels."""
@@ -68,16 +70,24 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", "
 """Suffixes that are read as pictures; everything else is tried as a video."""
 
 
+def made_by_headcast(path: str | Path) -> bool:
+    """Whether the path is no recording but a folder that Headcast wrote."""
+    return CapturePaths(Path(path)).about.is_file()
+
+
 def open_source(path: str | Path, fps: float = 25.0) -> Source:
-    """Opens a video, an animated GIF, a photo, a folder of pictures, or a pattern such as `folder/color_*.png`.
+    """Opens a video, an animated GIF, a photo, a folder of pictures, a pattern such as `folder/color_*.png`, or the recording of a Capture folder.
 
     `fps` times the pictures of a folder, which have no clock of their own; it is not used elsewhere. Raises `InputError` where
     nothing is found and `FormatError` where the contents are not what their name promises.
     """
+    from headcast.capture.capture import Capture
     from headcast.capture.pictures import PictureSource
     from headcast.capture.video import VideoSource
 
     path = Path(path)
+    if made_by_headcast(path):
+        return Capture.open(path).open_source()
     if path.is_dir() or any(sign in path.name for sign in "*?["):
         return PictureSource.from_folder(path, fps)
     if path.suffix.lower() in PICTURE_SUFFIXES:

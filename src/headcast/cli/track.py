@@ -26,7 +26,7 @@ def track(
     """Track the head through a video: pose, expression, shape, looks and camera, with a report.
 
     Args:
-        video: Video, animated GIF, photo, folder of pictures, or a pattern such as 'folder/color_*.png'.
+        video: Video, animated GIF, photo, folder of pictures, a pattern such as 'folder/color_*.png', or what 'headcast prepare' wrote.
         out: Folder to write the run to.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
         resume: Go on with a run that was interrupted; settings must be the same.

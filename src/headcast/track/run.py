@@ -42,7 +42,7 @@ class RunRequest:
     """What to track, with what, and how."""
 
     source: Path
-    """Video, animated GIF, photo, folder of pictures or pattern."""
+    """Video, animated GIF, photo, folder of pictures, pattern, or a Capture folder."""
     model: str = "open"
     """Head model by name or path, as `load_model_for_tracking` takes it."""
     config: TrackConfig = field(default_factory=TrackConfig)
