@@ -120,11 +120,11 @@ def look(person: Person, texels: Texels, observations: list[Observation], states
     return Looks(color, shade, weight, normals)
 
 
-@compiled("f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", parallel=True, fastmath=True)
+@compiled("f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", fastmath=True)
 def _robust_albedo(color, shade, weight, sigma, rounds, albedo, spread, total):
     keyframes, texels, _ = color.shape
-    for t in prange(texels):
-        robust = np.empty(keyframes, np.float32)
+    robust = np.empty(keyframes, np.float32)
+    for t in range(texels):
         total[t] = 0
         for k in range(keyframes):
             robust[k] = weight[k, t]
