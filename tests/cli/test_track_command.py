@@ -35,6 +35,12 @@ def test_the_report_has_every_field(portrait_run):
     assert {"perceive", "overlay"} <= set(report["seconds"]) and report["total_seconds"] == pytest.approx(sum(report["seconds"].values()))
 
 
+def test_a_head_that_never_turns_says_little_about_the_focal_length_however_well_its_colours_fit(portrait_run):
+    report = json.loads(portrait_run.paths.report_json.read_text())
+    assert report["focal_confidence"] == "weakly determined" and report["focal_sigma_px"] > 0.1 * report["focal_px"]
+    assert any("says little about the focal length" in warning["message"] for warning in report["warnings"])
+
+
 def test_seconds_in_the_report_are_those_of_the_log(portrait_run):
     assert json.loads(portrait_run.paths.report_json.read_text())["seconds"] == stage_seconds(portrait_run.paths.steps)
 

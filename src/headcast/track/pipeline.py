@@ -72,6 +72,8 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     key_idx = choose_keyframes(capture.landmarks_px, capture.confidence, clip.usable, config.keyframes)
     keyframes = solve_by_landmarks(person, list(clip.observations(key_idx)), prior, config)
     # Colours refine the focal length but do not decide it: what looks like perspective to them may be shading or hair.
+    # So what is known of it is what the landmarks said; holding it near that is no knowledge.
+    log_focal_sigma = keyframes.log_focal_sigma
     prior = replace(prior, log_focal=float(np.log(keyframes.person.focal_px.mean())), log_focal_sigma=min(prior.log_focal_sigma, 0.02))
     texels = Texels.of(person.tracked.surface, config.texture_px)
     if config.photometric:
@@ -110,7 +112,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
             quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
             yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
         watch.stage("measure")
-    track = _assemble(capture, keyframes, states, quality, config)
+    track = _assemble(capture, replace(keyframes, log_focal_sigma=log_focal_sigma), states, quality, config)
     texture = keyframes.person.texture
     return TrackResult(
         track=track,
