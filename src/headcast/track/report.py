@@ -38,8 +38,8 @@ class Work:
 def sample_frames(track: Track, found: Statistics, most: int = 6) -> dict[int, str]:
     """Frames worth a picture in the report, and why: some spread over the clip, the worst ones, and those that warnings name."""
     shown = np.flatnonzero(track.valid.numpy())
-    reasons: dict[int, str] = {}
-    if len(shown):
+    reasons: dict[int, str] = {0: ""} if track.frame_count == 1 else {}
+    if len(shown) and track.frame_count > 1:
         spread = shown[np.linspace(0, len(shown) - 1, min(3, len(shown))).round().astype(int)]
         reasons |= {int(frame): "one of three spread over the clip" for frame in spread}
         worst = int(shown[track.landmark_error_px.numpy()[shown].argmax()])

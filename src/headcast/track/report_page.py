@@ -56,7 +56,7 @@ def page(
 ) -> str:
     """The whole document. `values` is what report.json holds; `pictures` are (reason, picture) by frame."""
     name = capture.source_path.name
-    facts = f"{track.frame_count} frames, {capture.size[1]}×{capture.size[0]}" + (f", {capture.fps:.4g} frames/s" if capture.fps else "")
+    facts = f"{_count(track.frame_count, 'frame')}, {capture.size[1]}×{capture.size[0]}" + (f", {capture.fps:.4g} frames/s" if capture.fps else "")
     body = [
         f"<h1>{escape(name)}</h1>",
         f'<div class="soft">{facts} · head model: {escape(track.model_name)} · mode: {escape(str(values["mode"]))}</div>',
@@ -68,7 +68,7 @@ def page(
         '<div class="soft">From left to right: the recording; the fitted head over it, with the detected landmarks as green dots; '
         "its shape from −45°; and from +45° with the colours and the light that were found. The model is bald: hair is seen as colour only.</div>",
         *[_picture(frame, reason, picture) for frame, (reason, picture) in pictures.items()],
-        '<video controls muted loop preload="metadata" src="overlay.mp4"></video>' if has_overlay else "",
+        '<video controls muted loop preload="metadata" src="overlay.mp4"></video>' if has_overlay and track.frame_count > 1 else "",
         *_over_time(track, capture, found),
         "<h2>Time</h2>",
         _seconds(values),
@@ -82,11 +82,17 @@ def page(
 
 def _verdict(track: Track, found: Statistics) -> str:
     valid = int(track.valid.sum())
-    share = f"{valid} of {track.frame_count} frames show the face and were tracked"
+    share = (
+        f"{valid} of {_count(track.frame_count, 'frame')} {'shows' if valid == 1 else 'show'} the face and {'was' if valid == 1 else 'were'} tracked"
+    )
     if found.landmark_error_percent is None:
         return f"{share}."
     away = f"{found.landmark_error_percent.median:.2g} % of the distance between the outer eye corners"
     return f"{share}. The head's landmarks lie {away} from where they were detected (mean over landmarks, median over frames)."
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _cards(found: Statistics, values: Mapping[str, Any]) -> str:
