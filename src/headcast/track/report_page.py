@@ -82,9 +82,8 @@ def page(
 
 def _verdict(track: Track, found: Statistics) -> str:
     valid = int(track.valid.sum())
-    share = (
-        f"{valid} of {_count(track.frame_count, 'frame')} {'shows' if valid == 1 else 'show'} the face and {'was' if valid == 1 else 'were'} tracked"
-    )
+    shown = "shows the face and was tracked" if valid == 1 else "show the face and were tracked"
+    share = f"{valid} of {_count(track.frame_count, 'frame')} {shown}"
     if found.landmark_error_percent is None:
         return f"{share}."
     away = f"{found.landmark_error_percent.median:.2g} % of the distance between the outer eye corners"
