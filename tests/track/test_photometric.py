@@ -9,7 +9,7 @@ from headcast.track.frame import WORLD_FROM_CAMERA, colour_sums, view_of
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.observation import Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
-from headcast.track.photometric import GAMMA, normal_equations
+from headcast.track.photometric import GAMMA, normal_equations, vertex_tensors
 from headcast.track.points import FrameState
 
 
@@ -49,7 +49,7 @@ def test_normal_equations_agree_with_the_sum_over_pixels(scene):
         sample = (corners * np.outer([1 - down, down], [1 - across, across])[..., None]).sum((0, 1))
         residual = picture.image[y, x] - sample[:3] * (mix @ view.shading[surface.faces[face]])
         scaled = 1 + (residual @ residual) * precision * 0.15
-        weight = surface.face_weight[face] * picture.matte[y, x] * precision / scaled**2
+        weight = surface.face_weight[face] * picture.matte[y, x] * view.inner[y, x] * precision / scaled**2
         motion = np.einsum("k,kru->ru", mix, view.motion.jacobian[surface.faces[face]])
         rows = picture.gradient[y, x].astype(np.float64) @ motion
         expected += weight * rows.T @ rows
@@ -80,3 +80,23 @@ def test_gradient_of_a_ramp_is_its_slope():
     gradient = picture_gradient(image)[1:-1, 1:-1]
     np.testing.assert_allclose(gradient[..., 0], 0.01, rtol=1e-3)
     np.testing.assert_allclose(gradient[..., 1], 0.02, rtol=1e-3)
+
+
+def test_outlines_take_no_part(scene):
+    _, person, state, picture = scene
+    view = view_of(person, state, picture.window)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(view.face, 1, constant_values=-1), (3, 3))
+    assert not view.inner[(around < 0).any((2, 3))].any()
+    assert view.inner.sum() > 0.4 * (view.face >= 0).sum()
+
+
+def test_a_shift_of_all_vertices_together_costs_the_sum_of_the_vertex_tensors(scene):
+    config, person, state, picture = scene
+    view = view_of(person, state, picture.window)
+    sums = colour_sums(person, view, picture, config)
+    surface = person.tracked.surface
+    shift = np.zeros((len(surface.basis.template), 2, 2), np.float32)
+    shift[:, 0, 0] = shift[:, 1, 1] = 1
+    matrix, _ = normal_equations(surface, sums, shift)
+    xx, xy, yy = vertex_tensors(surface, sums).sum(0)
+    np.testing.assert_allclose(matrix, [[xx, xy], [xy, yy]], rtol=1e-4)

@@ -1,6 +1,6 @@
 """Compares a track with the truth: pose, landmarks, surface, focal length, expression curves, gaze, blinks, calm."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,8 @@ def evaluate_track(track: Track, model: HeadModel, truth: Truth) -> TrackEvaluat
     relative = axis_angle_from_matrix(mean.T @ difference)
     absolute = np.rad2deg(axis_angle_from_matrix(difference).norm(dim=-1).numpy())
     relative_deg = np.rad2deg(relative.norm(dim=-1).numpy())
-    landmarks = track.landmarks(model).numpy()
+    # The truth's landmarks are the model's; a person's own offsets say where the detector would see them.
+    landmarks = replace(track, landmark_offsets=torch.zeros_like(track.landmark_offsets)).landmarks(model).numpy()
     landmark_errors = _landmark_errors(track, landmarks, truth)
     surface = surface_error(track, model, truth, skull, landmarks, same)
     channels = expression_correlations(track, truth, valid)

@@ -10,7 +10,7 @@ from numba import prange
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
-from headcast.track.light import AMBIENT, gamma_shading, sh_basis
+from headcast.track.light import gamma_shading, sh_basis
 from headcast.track.observation import Observation, Picture
 from headcast.track.person import FACE_OVAL, Person
 from headcast.track.photometric import GAMMA, _sample
@@ -46,15 +46,30 @@ class Texels:
 
 
 @compiled(
-    "i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], "
+    "i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], "
     "f4[:,::1], f4[:,::1], f4[::1]",
     parallel=True,
     fastmath=True,
 )
 def _look_up(
-    texel_face, texel_corners, faces, camera_points, normals, shading, focal, center, depth_buffer, image, matte, out_color, out_shade, out_weight
+    texel_face,
+    texel_corners,
+    faces,
+    camera_points,
+    normals,
+    shading,
+    focal,
+    center,
+    depth_buffer,
+    image,
+    matte,
+    inner,
+    out_color,
+    out_shade,
+    out_weight,
 ):
     height, width = depth_buffer.shape
+    one = np.float32(1.0)
     for t in prange(len(texel_face)):
         out_weight[t] = 0
         f = texel_face[t]
@@ -84,7 +99,8 @@ def _look_up(
         if matte[row, column] < 0.9:
             continue
         _sample(image, x, y, out_color[t])
-        out_weight[t] = facing * facing
+        # Along outlines the picture mixes skin with what is behind: better than nothing, where no other frame shows the texel.
+        out_weight[t] = facing * facing * (one if inner[row, column] > 0 else np.float32(0.06))
 
 
 @dataclass(frozen=True)
@@ -114,7 +130,7 @@ def look(person: Person, texels: Texels, observations: list[Observation], states
         depth = np.where(view.face >= 0, view.depth, 0).astype(np.float32)
         _look_up(
             texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
-            picture.image, picture.matte, color[k], shade[k], weight[k],
+            picture.image, picture.matte, view.inner, color[k], shade[k], weight[k],
         )  # fmt: skip
         normals[k] = view.normals @ WORLD_FROM_CAMERA.T.astype(np.float32)
     return Looks(color, shade, weight, normals)
@@ -173,37 +189,75 @@ def _at_texels(texel_face, texel_corners, faces, values, out):
             )
 
 
-def solve_light(
-    person: Person, texels: Texels, looks: Looks, albedo: Float[np.ndarray, "texels 3"], skin: Bool[np.ndarray, "texels"], ridge: float = 0.03
-) -> Float[np.ndarray, "9 3"]:
-    """Light that best explains the keyframes given the albedo (gamma space), with higher orders held back by a ridge (share of the evidence).
+_UNIFORM_SHARE = 0.003
+"""Share of the evidence for skin of one colour that counts: skin is not, and varies over centimetres."""
+_LEAST_LIGHT = 0.02
 
-    Linear least squares per channel in linear colour, reweighted for specular spots and shadows.
+
+def solve_light(
+    person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarray, "texels"], albedo: Float[np.ndarray, "texels 3"] | None = None
+) -> Float[np.ndarray, "9 3"]:
+    """Light that explains how the brightness of each texel changes as the head turns, the albedo (linear) being whatever fits where it is not given.
+
+    Gauss–Newton per channel in linear colour with each texel's albedo eliminated (variable projection), so that light and albedo do not have to
+    find each other in turn. What turning does not show is decided by a weak belief in skin of one colour and by one in even light. Reweighted for
+    specular spots and shadows.
     """
     surface = person.tracked.surface
     chosen = np.flatnonzero(skin)
-    chosen = chosen[:: max(1, len(chosen) // 4000)]
+    chosen = chosen[:: max(1, len(chosen) // 2500)]
     corners = surface.faces[texels.face[chosen]]
-    light = AMBIENT.astype(np.float64).copy()
     normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-    basis = sh_basis(normals).reshape(-1, 9)
-    weight = looks.weight[:, chosen].reshape(-1)
-    penalty = ridge * np.diag([0, 1, 1, 1, 4, 4, 4, 4, 4])
+    basis, weight = sh_basis(normals), looks.weight[:, chosen]
+    light = person.light.astype(np.float64).copy()
+    if not (weight > 0).any():
+        return person.light
     for channel in range(3):
-        target = (looks.color[:, chosen, channel] ** GAMMA).reshape(-1)
-        own = np.broadcast_to(albedo[chosen, channel] ** GAMMA, (len(looks.weight), len(chosen))).reshape(-1)
-        rows = basis * own[:, None]
-        scale = max(float(np.median(target[weight > 0])), 1e-3) if (weight > 0).any() else 1.0
+        target = looks.color[:, chosen, channel].astype(np.float64) ** GAMMA
+        known = None if albedo is None else albedo[chosen, channel]
+        scale = max(float(np.median(target[weight > 0])), 1e-3)
         robust = np.ones_like(weight)
         for _ in range(4):
-            total = weight * robust
-            gram = rows.T @ (rows * total[:, None])
-            gram += penalty * gram[0, 0] + 1e-9 * np.eye(9)
-            light[:, channel] = np.linalg.solve(gram, rows.T @ (target * total))
-            error = (rows @ light[:, channel] - target) / scale
+            light[:, channel], error = _light_step(
+                target / scale, basis, weight * robust, light[:, channel], None if known is None else known / scale
+            )
             robust = 1 / (1 + (error / 0.2) ** 2) ** 2
     return light.astype(np.float32)
+
+
+def _light_step(
+    target: Float[np.ndarray, "keyframes texels"],
+    basis: Float[np.ndarray, "keyframes texels 9"],
+    weight: Float[np.ndarray, "keyframes texels"],
+    light: Float[np.ndarray, "9"],
+    albedo: Float[np.ndarray, "texels"] | None,
+) -> tuple[Float[np.ndarray, "9"], Float[np.ndarray, "keyframes texels"]]:
+    """One step for one channel, and the residuals before it."""
+    shade = np.maximum(basis @ light, _LEAST_LIGHT)
+    evidence = np.maximum((weight * shade**2).sum(0), 1e-9)
+    best = (weight * shade * target).sum(0) / evidence if albedo is None else albedo
+    residual = target - best * shade
+    rows = basis * best[:, None]
+    if albedo is None:
+        rows = rows - shade[..., None] * ((weight * shade)[..., None] * rows).sum(0) / evidence[:, None]
+    gram, right = _gram(rows, residual, weight)
+    if albedo is None:
+        seen = weight.sum(0) > 0
+        skin = float(np.median(best[seen]))
+        uniform = _gram(basis * skin, target - skin * shade, weight)
+        gram, right = gram + _UNIFORM_SHARE * uniform[0], right + _UNIFORM_SHARE * uniform[1]
+    even = 1e-3 * _UNIFORM_SHARE * weight.sum() * np.array([0.0, 1, 1, 1, 4, 4, 4, 4, 4])
+    step = np.linalg.solve(gram + np.diag(even + 1e-9), right - even * light)
+    return light + step, residual
+
+
+def _gram(
+    rows: Float[np.ndarray, "keyframes texels 9"], residual: Float[np.ndarray, "keyframes texels"], weight: Float[np.ndarray, "keyframes texels"]
+) -> tuple[Float[np.ndarray, "9 9"], Float[np.ndarray, "9"]]:
+    flat = rows.reshape(-1, 9)
+    weighted = flat * weight.reshape(-1, 1)
+    return flat.T @ weighted, weighted.T @ residual.reshape(-1)
 
 
 def paint(
@@ -211,19 +265,12 @@ def paint(
 ) -> Person:
     """The person with light and texture solved from keyframes, as far as they were not given.
 
-    Light first against one skin colour (all that can be told from a head that hardly turns), then texture and light in turn.
+    Light first, whatever the albedo; then the albedo in that light.
     """
     looks = look(person, texels, observations, states)
-    flat = person.texture is None
-    seen = looks.weight.sum(0) > 0
-    if flat:
-        some = looks.weight[:, ::7] > 0.3
-        mean = np.median((looks.color[:, ::7] / np.maximum(looks.shade[:, ::7], 1e-3))[some], axis=0)
-        albedo = np.broadcast_to(mean, (len(texels.face), 3)).astype(np.float32)
-    else:
-        albedo = person.texture[texels.row, texels.column, :3]
     if "light" not in person.fixed:
-        light = solve_light(person, texels, looks, albedo, skin & seen)
+        given = person.texture[texels.row, texels.column, :3] ** GAMMA if "texture" in person.fixed else None
+        light = solve_light(person, texels, looks, skin & (looks.weight.sum(0) > 0), given)
         # Brightness is shared between light and albedo: the light's mean over the face is one.
         person = person.changed(light=light if "texture" in person.fixed else light / np.maximum(light[:1], 0.05))
     shaded = np.empty_like(looks.shade)
@@ -233,7 +280,7 @@ def paint(
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]
     measured = float(np.median(typical)) if len(looks.weight) > 2 and len(typical) > 50 else sigma
-    sigma = float(np.clip(measured, 0.4 * sigma, sigma))
+    sigma = float(np.clip(measured, 0.2 * sigma, sigma))
     certainty = np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
     texture = person.texture if "texture" in person.fixed else fill_texture(texels, albedo, certainty, weight)
     return person.changed(texture=texture, color_sigma=sigma)
@@ -276,7 +323,7 @@ def fill_texture(
     known = np.zeros((side, side), np.float32)
     color = np.zeros((side, side, 3), np.float32)
     sure = np.zeros((side, side), np.float32)
-    good = weight > 0.05
+    good = weight > 0.001
     row, column = texels.row[good], texels.column[good]
     known[row, column] = 1
     color[row, column] = albedo[good]

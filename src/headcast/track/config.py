@@ -13,8 +13,8 @@ class Sigmas:
 
     landmark: float = 0.016
     """Detected landmarks, as a fraction of the distance between the outer eye corners."""
-    pair: float = 0.012
-    """Opening of lips and eyelids between detected landmarks, same unit."""
+    relative: float = 0.012
+    """Opening of lips and eyelids, and irises between the corners of the eyes, same unit."""
     color: float = 0.035
     """Picture against model, gamma space 0–1."""
     expression: float = 0.6
@@ -33,7 +33,9 @@ class Sigmas:
     """Natural logarithm of the focal length around its guess, where nothing better is known."""
     log_focal_hint: float = 0.05
     """The same where the recording's tags state a focal length."""
-    landmark_offset: float = 0.0015
+    log_size: float = 0.01
+    """Natural logarithm of the head's size: one camera cannot see it, so this holds it at the mean person's."""
+    landmark_offset: float = 0.0025
     """Offset of a person's landmarks from the model's, metres."""
 
 
@@ -67,14 +69,17 @@ class TrackConfig:
     """Side of the albedo texture."""
     keyframes: int = 20
     """How many frames the person is solved from; fewer where the clip shows little."""
-    rounds: int = 3
-    """How often texture and light are painted anew while the person is solved."""
+    rounds: int = 8
+    """Steps per level of the pictures in which the person is solved, each with texture and light painted anew; half as many in fast mode."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True
     """Use the temporal terms of `motion`."""
-    color_information: float = 0.08
-    """Share of a pixel's colour evidence that counts: neighbouring pixels err alike."""
+    landmark_share: float = 0.3
+    """Share of the landmarks' evidence that counts beside colours: detectors err alike in many points and many frames."""
+    color_information: float = 0.2
+    """Share of a pixel's colour evidence that counts in a working picture of 256 px: neighbouring pixels err alike. In smaller pictures it is less by
+    the share of the area, because compression and dithering spoil as many pixels of a small face as of a large one."""
     sigmas: Sigmas = field(default_factory=Sigmas)
     motion: Motion = field(default_factory=Motion)
 

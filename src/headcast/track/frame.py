@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from numba import prange
 
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
@@ -11,13 +12,19 @@ from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Observation, Picture, Window
-from headcast.track.person import FACE_OVAL, Person, interocular, pair_indices
+from headcast.track.person import FACE_OVAL, RELATIVE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, normal_equations
 from headcast.track.points import FrameState, Motion, move_points
 from headcast.track.surface import surface_normals
 
 # The default camera: at the world's origin, looking along −Z, +Y up.
 WORLD_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
+ROBUST = (0.15, 0.03, 0.005)
+"""How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
+
+_STEEPEST = 4.0
+"""Depth that neighbouring pixels of one surface may differ by, in pixels; more is an outline. There the picture mixes what is before with what is
+behind, and its gradient is that of the outline, not of the skin: it would pull the head's edge outwards by half a pixel."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class View:
     depth: np.ndarray
     shading: Float[np.ndarray, "vertices 3"]
     normals: Float[np.ndarray, "vertices 3"]
+    inner: Float[np.ndarray, "height width"]
+    """1 where a pixel and all around it show one piece of the surface, 0 along outlines."""
 
 
 def view_of(person: Person, state: FrameState, window: Window, light: Float[np.ndarray, "9 3"] | None = None) -> View:
@@ -55,14 +64,35 @@ def view_of(person: Person, state: FrameState, window: Window, light: Float[np.n
     face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
     normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
     shading = gamma_shading(normals, WORLD_FROM_CAMERA, person.light if light is None else light)
-    return View(motion, face, barycentric, depth, shading, normals)
+    inner = np.empty(depth.shape, np.float32)
+    _find_inner(face, depth, surface.face_weight, np.float32(_STEEPEST / window.focal(person.focal_px).mean()), inner)
+    return View(motion, face, barycentric, depth, shading, normals, inner)
 
 
-def colour_sums(person: Person, view: View, picture: Picture, config: TrackConfig, robust: float = 0.15) -> PhotometricSums:
+@compiled("i4[:,::1], f4[:,::1], f4[::1], f4, f4[:,::1]", parallel=True, fastmath=True)
+def _find_inner(face, depth, face_weight, steepest, inner):
+    height, width = face.shape
+    for y in prange(height):
+        for x in range(width):
+            inner[y, x] = 0
+            if face[y, x] < 0 or x == 0 or y == 0 or x == width - 1 or y == height - 1:
+                continue
+            most = steepest * depth[y, x]
+            same = True
+            for v in range(y - 1, y + 2):
+                for u in range(x - 1, x + 2):
+                    f = face[v, u]
+                    if f < 0 or face_weight[f] <= 0 or abs(depth[v, u] - depth[y, x]) > most:
+                        same = False
+            if same:
+                inner[y, x] = 1
+
+
+def colour_sums(person: Person, view: View, picture: Picture, config: TrackConfig, robust: float = ROBUST[0]) -> PhotometricSums:
     """Compares a rendered frame with the picture."""
     assert person.texture is not None
     return compare_colours(
-        person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte, view.motion.pixels,
+        person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte * view.inner, view.motion.pixels,
         view.shading, person.texture, person.color_sigma, robust,
     )  # fmt: skip
 
@@ -84,11 +114,13 @@ def _faced(person: Person, state: FrameState, motion: Motion) -> Float[np.ndarra
 
 
 def landmark_equations(
-    person: Person, state: FrameState, observation: Observation, config: TrackConfig, shared: bool, scale: float = 1.0
+    person: Person, state: FrameState, observation: Observation, config: TrackConfig, shared: bool, scale: float = 1.0, relative: float | None = None
 ) -> tuple[Equations, Float[np.ndarray, "landmarks 2"]]:
     """Equations of the landmark term and its residuals (detected less projected, source px).
 
-    With `shared` the unknowns go on with identity coefficients and the logarithm of the focal length.
+    With `shared` the unknowns go on with identity coefficients and the logarithm of the focal length. `scale` is the share of the evidence of
+    single landmarks that counts, `relative` that of openings and irises (the same, where it is not said): detectors put whole parts of a face
+    in the wrong place, but know how far a mouth is open.
     """
     motion = move_points(
         person.tracked.landmarks, person.landmark_rest, person.skeleton, person.tracked.unknowns, state, person.focal_px, person.center_px
@@ -96,18 +128,21 @@ def landmark_equations(
     jacobian = with_shared(person, motion, person.tracked.landmarks.identity_basis, person.center_px) if shared else motion.jacobian
     residual = (observation.landmarks - motion.pixels).astype(np.float64)
     px_per_metre = float(person.focal_px.mean() / state.translation[2])
-    information = landmark_weights(person, observation, config, px_per_metre) * _faced(person, state, motion)
+    faced = _faced(person, state, motion)
+    information = landmark_weights(person, observation, config, px_per_metre) * faced
     scaled = 1 + 0.25 * information * (residual**2).sum(1)
     weight = scale * information / scaled**2
-    # Openings of lips and eyelids are known better than the points themselves: both err alike.
-    upper, lower = pair_indices()
-    sigma = config.sigmas.pair * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
-    pair_weight = scale * np.minimum(observation.confidence[upper], observation.confidence[lower]) / sigma**2
-    root = np.sqrt(np.concatenate([weight, pair_weight])).astype(np.float32)[:, None]
-    rows = np.concatenate([jacobian, jacobian[upper] - jacobian[lower]]) * root[..., None]
-    right = (np.concatenate([residual, residual[upper] - residual[lower]]) * root).astype(np.float32)
+    mark, first, second = RELATIVE.T
+    sigma = config.sigmas.relative * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    difference = residual[mark] - (residual[first] + residual[second]) / 2
+    trust = (observation.confidence * faced)[RELATIVE].min(1) / sigma**2
+    scaled_relative = 1 + 0.01 * trust * (difference**2).sum(1)
+    weight_relative = (scale if relative is None else relative) * trust / scaled_relative**2
+    root = np.sqrt(np.concatenate([weight, weight_relative])).astype(np.float32)[:, None]
+    rows = np.concatenate([jacobian, jacobian[mark] - 0.5 * (jacobian[first] + jacobian[second])]) * root[..., None]
+    right = (np.concatenate([residual, difference]) * root).astype(np.float32)
     rows = rows.reshape(-1, rows.shape[2])
-    cost = 0.5 * float((residual**2).sum(1) @ (weight * scaled) + (right[len(weight) :] ** 2).sum())
+    cost = 0.5 * float((residual**2).sum(1) @ (weight * scaled) + (difference**2).sum(1) @ (weight_relative * scaled_relative))
     return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64), cost), residual
 
 
@@ -132,16 +167,10 @@ def _chain_identity(rest_jacobian, identity_basis, jacobian, first, count):
                 jacobian[n, r, first + i] = a * identity_basis[n, 0, i] + b * identity_basis[n, 1, i] + c * identity_basis[n, 2, i]
 
 
-def colour_equations(
-    person: Person, view: View, picture: Picture, sums: PhotometricSums, config: TrackConfig, shared: bool, scale: float = 1.0
-) -> Equations:
-    """Equations of the colour term, weighted by how much of a pixel's evidence counts at this resolution."""
-    jacobian = view.motion.jacobian
-    if shared:
-        center = picture.window.center(person.center_px)
-        jacobian = with_shared(person, view.motion, person.tracked.surface.basis.identity_basis, center)
-    matrix, right = normal_equations(person.tracked.surface, sums, jacobian)
-    share = scale * config.color_information
+def colour_equations(person: Person, view: View, sums: PhotometricSums, config: TrackConfig) -> Equations:
+    """Equations of the colour term, weighted by how much of a pixel's evidence counts."""
+    matrix, right = normal_equations(person.tracked.surface, sums, view.motion.jacobian)
+    share = config.color_information
     return Equations(share * matrix, share * right, share * float(sums.cost.sum()))
 
 
@@ -221,17 +250,17 @@ def fit_frame(
     """Pose and expression of a frame.
 
     Args:
-        steps: Gauss–Newton steps per level, finest first; the coarsest level is solved first.
+        steps: Gauss–Newton steps per level, finest first; the coarsest level is solved first, levels that the picture is too small for are left out.
         pull: A state to stay near, and how strongly (precision per unknown).
     """
     unknowns = person.tracked.unknowns
-    for level in reversed(range(len(steps))):
+    for level in reversed(range(min(len(steps), len(observation.levels)))):
         picture = observation.levels[level]
         for _ in range(steps[level]):
             view = view_of(person, state, picture.window)
-            sums = colour_sums(person, view, picture, config)
-            data = colour_equations(person, view, picture, sums, config, shared=False)
-            points, _ = landmark_equations(person, state, observation, config, shared=False)
+            sums = colour_sums(person, view, picture, config, ROBUST[level])
+            data = colour_equations(person, view, sums, config)
+            points, _ = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
             own = data + points + prior_equations(person, state)
             linearised_at = state
             total = own if pull is None else own + towards(state, pull[0], unknowns, pull[1])

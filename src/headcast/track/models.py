@@ -14,7 +14,7 @@ from headcast.heads.regions import LANDMARK_REGIONS, landmark_regions
 from headcast.store import InputFile
 
 _LANDMARKS = ("mediapipe_478", "ibug_68", "ibug_70")
-_CACHE_VERSION = 1
+_CACHE_VERSION = 3
 """Raised where a change of readers or of the search for landmarks makes older files wrong."""
 
 

@@ -22,7 +22,7 @@ from headcast.render import image_positions, linear_from_srgb, rasterize_arrays,
 from headcast.solve.step import Step
 from headcast.store import replace_file
 from headcast.track.drawing import Surface, headlight, paint_dots, paint_faces, region_colors
-from headcast.track.person import CLOSURE_PAIRS, FACE_OVAL
+from headcast.track.person import FACE_OVAL, RELATIVE
 from headcast.track.prefetch import ahead
 from headcast.track.track import Track
 
@@ -35,7 +35,7 @@ _CLOCK = Fraction(1, 90000)
 _BROWS_NOSE_LIPS_PUPILS = np.array(
     [70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 168, 6, 197, 195, 5, 4, 98, 97, 2, 326, 327, 61, 291, 0, 17, 33, 133, 263, 362, 468, 473]
 )
-_SHOWN_LANDMARKS = np.unique(np.concatenate([FACE_OVAL, CLOSURE_PAIRS.ravel(), _BROWS_NOSE_LIPS_PUPILS]))
+_SHOWN_LANDMARKS = np.unique(np.concatenate([FACE_OVAL, RELATIVE.ravel(), _BROWS_NOSE_LIPS_PUPILS]))
 """MediaPipe landmarks worth a dot."""
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from headcast.geometry import vertex_normals
 from headcast.heads import HeadModel
@@ -16,7 +16,11 @@ from headcast.track.surface import Surface
 _LIPS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318))
 _RIGHT_LIDS = ((159, 145), (158, 153), (160, 144), (157, 154), (161, 163))
 _LEFT_LIDS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
-CLOSURE_PAIRS = np.array([*_LIPS, *_RIGHT_LIDS, *_LEFT_LIDS])
+_PAIRS = (*_LIPS, *_RIGHT_LIDS, *_LEFT_LIDS)
+_IRISES = ((468, 33, 133), (473, 362, 263))
+RELATIVE = np.array([*((upper, lower, lower) for upper, lower in _PAIRS), *_IRISES])
+"""Landmarks that are known better against others than by themselves, each with the two whose middle it is measured from: openings of lips and
+eyelids, irises between the corners of the eyes."""
 OUTER_EYE_CORNERS = (33, 263)
 _OVAL_LEFT = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
 _OVAL_RIGHT = (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
@@ -122,8 +126,3 @@ def interocular(landmarks: Float[np.ndarray, "*frames landmarks 2"]) -> Float[np
     """Distance of the outer eye corners, px."""
     right, left = OUTER_EYE_CORNERS
     return np.linalg.norm(landmarks[..., right, :] - landmarks[..., left, :], axis=-1)
-
-
-def pair_indices() -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
-    """Upper and lower landmark of each pair whose opening is tracked."""
-    return CLOSURE_PAIRS[:, 0], CLOSURE_PAIRS[:, 1]

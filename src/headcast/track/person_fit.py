@@ -1,28 +1,18 @@
-"""Who it is: identity, focal length, light and texture from keyframes, first by landmarks, then by colours."""
+"""Who it is, by landmarks: identity, focal length and the keyframes' poses together."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from headcast.solve import Step, solve_arrow
-from headcast.track.appearance import Texels, paint
+from headcast.solve import solve_arrow
 from headcast.track.config import TrackConfig
-from headcast.track.frame import (
-    Equations,
-    colour_equations,
-    colour_sums,
-    landmark_equations,
-    prior_equations,
-    state_vector,
-    step_frame,
-    view_of,
-)
+from headcast.track.frame import Equations, landmark_equations, prior_equations, state_vector, step_frame
 from headcast.track.observation import Observation
-from headcast.track.person import Person, interocular
-from headcast.track.points import FrameState, move_points
+from headcast.track.person import Person
+from headcast.track.points import FrameState
 
 
 @dataclass(frozen=True)
@@ -77,35 +67,35 @@ class SharedPrior:
     log_focal_sigma: float
     fixed_identity: bool = False
 
-    def equations(self, person: Person) -> Equations:
+    def equations(self, person: Person, config: TrackConfig) -> Equations:
         count = len(person.identity)
         precision = np.full(count + 1, 1e12 if self.fixed_identity else 1.0)
         precision[-1] = 1 / max(self.log_focal_sigma, 1e-6) ** 2
         away = np.append(np.zeros(count) if self.fixed_identity else person.identity, np.log(person.focal_px.mean()) - self.log_focal)
-        return Equations(np.diag(precision), -precision * away, 0.5 * float(precision @ away**2))
+        known = Equations(np.diag(precision), -precision * away, 0.5 * float(precision @ away**2))
+        return known if self.fixed_identity else known + _size_equations(person, config.sigmas.log_size)
 
 
-def joint_step(
-    keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level: int | None, landmark_scale: float, damping: float
-) -> tuple[Keyframes, float]:
-    """One damped Gauss–Newton step of all keyframes and the shared unknowns together, and the cost before it.
+def _size_equations(person: Person, sigma: float) -> Equations:
+    """Holds the size of the face at the mean's, to first order.
 
-    Args:
-        level: Of the pictures; None compares landmarks alone.
-        landmark_scale: Share of the landmarks' evidence that counts: their errors repeat from frame to frame.
+    A smaller head farther away looks the same and has smaller deviations from the mean: without this the prior would make all heads small.
     """
+    template = person.tracked.landmarks.template.astype(np.float64)
+    away = template - template.mean(0)
+    row = np.append(np.einsum("lc,lci->i", away, person.tracked.landmarks.identity_basis) / (away**2).sum(), 0.0)
+    size = float(row[:-1] @ person.identity)
+    return Equations(np.outer(row, row) / sigma**2, -row * size / sigma**2, 0.5 * (size / sigma) ** 2)
+
+
+def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, damping: float) -> tuple[Keyframes, float]:
+    """One damped Gauss–Newton step of all keyframes and the shared unknowns together, and the cost before it."""
     person, unknowns = keyframes.person, keyframes.person.tracked.unknowns
     own = unknowns.count
     blocks, fixed = [], []
     cost = 0.0
     for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
-        total, _ = landmark_equations(person, state, observation, config, shared=True, scale=landmark_scale)
-        if level is not None:
-            picture = observation.levels[level]
-            view = view_of(person, state, picture.window)
-            total = total + colour_equations(
-                person, view, picture, colour_sums(person, view, picture, config), config, shared=True, scale=repeated_share(len(keyframes.states))
-            )
+        total, _ = landmark_equations(person, state, observation, config, shared=True, scale=repeated_share(len(keyframes.states)))
         matrix, right = total.matrix, total.right
         rest = prior_equations(person, state)
         matrix[:own, :own] += rest.matrix
@@ -114,7 +104,7 @@ def joint_step(
         matrix[np.arange(own), np.arange(own)] += 1e-6 * np.diag(matrix)[:own] + 1e-9
         blocks.append((matrix, right))
         fixed.append(np.where(_held(person, state, right[:own]), 0.0, np.nan))
-    known = prior.equations(person)
+    known = prior.equations(person, config)
     cost += known.cost
     damped = known.matrix + np.diag(damping * np.diag(known.matrix))
     for _ in range(3):  # what a solution takes beyond a bound is put on it, and the rest solved again
@@ -134,13 +124,12 @@ def joint_step(
     return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1]))), cost
 
 
-def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level: int | None, steps: int) -> Keyframes:
+def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, steps: int) -> Keyframes:
     """Levenberg–Marquardt: steps that turn out to have raised the cost are taken back and tried again with more damping of the shared unknowns."""
-    scale = repeated_share(len(keyframes.states))
     best, best_cost, damping = keyframes, np.inf, 1.0
     trial = keyframes
     for _ in range(steps):
-        after, cost = joint_step(trial, prior, config, level, scale, damping)
+        after, cost = joint_step(trial, prior, config, damping)
         if cost <= best_cost:
             settled = best_cost - cost < 1e-3 * cost
             best, best_cost, damping = trial, cost, damping / 4
@@ -149,7 +138,7 @@ def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, level
                 break
         else:
             damping = max(damping, 0.1) * 10
-            trial, _ = joint_step(best, prior, config, level, scale, damping)
+            trial, _ = joint_step(best, prior, config, damping)
     return trial
 
 
@@ -157,66 +146,4 @@ def solve_by_landmarks(person: Person, observations: Sequence[Observation], prio
     """Identity, focal length and the keyframes' poses from landmarks alone."""
     states = tuple(pose_from_landmarks(person, observation) for observation in observations)
     keyframes = Keyframes(person, tuple(observations), states)
-    return descend(keyframes, prior, config, None, steps)
-
-
-def solve_by_colours(
-    keyframes: Keyframes, texels: Texels, prior: SharedPrior, config: TrackConfig, steps: int = 3
-) -> Iterator[tuple[Step, Keyframes]]:
-    """Paints texture and light, then moves everything so that the pictures agree, in turn, coarse to fine."""
-    skin = skin_texels(keyframes.person, texels)
-    level_count = len(keyframes.observations[0].levels)
-    for turn in range(config.rounds):
-        person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)
-        keyframes = replace(keyframes, person=person)
-        level = max(level_count - 1 - turn, 0)
-        keyframes = descend(keyframes, prior, config, level, steps)
-        keyframes = replace(keyframes, person=learn_landmark_offsets(keyframes, config))
-        yield Step("person", turn + 1, config.rounds), keyframes
-    person = paint(keyframes.person, texels, list(keyframes.observations), list(keyframes.states), config.sigmas.color, skin)
-    yield Step("person", config.rounds, config.rounds), replace(keyframes, person=person)
-
-
-def skin_texels(person: Person, texels: Texels) -> Bool[np.ndarray, "texels"]:
-    """Texels of plain skin, which light is solved on."""
-    regions, surface = person.tracked.model.regions, person.tracked.surface
-    vertex = regions["face"].numpy().copy()
-    for name in ("lips", "eyelids", "eyeballs", "scalp", "mouth_interior", "neck", "ears"):
-        if name in regions:
-            vertex &= ~regions[name].numpy()
-    return vertex[surface.vertex_idx][surface.faces].all(1)[texels.face]
-
-
-def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
-    """The person with landmark offsets that explain what repeats in the residuals, held back by their prior.
-
-    Each residual is taken back to the head at its landmark's depth; only what lies across the line of sight can be known.
-    """
-    person = keyframes.person
-    if "landmark_offsets" in person.fixed:
-        return person
-    count = len(person.landmark_offsets)
-    matrix = np.tile(np.eye(3) / config.sigmas.landmark_offset**2, (count, 1, 1))
-    right = np.zeros((count, 3))
-    basis = person.tracked.landmarks
-    plain = person.changed(landmark_offsets=np.zeros_like(person.landmark_offsets))
-    for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
-        _, residual = landmark_equations(plain, state, observation, config, shared=False)
-        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
-        weight = observation.confidence / sigma**2
-        motion = move_points(basis, plain.landmark_rest, plain.skeleton, plain.tracked.unknowns, state, plain.focal_px, plain.center_px)
-        rows = motion.rest_jacobian.astype(np.float64)
-        matrix += np.einsum("lra,lrb,l->lab", rows, rows, weight)
-        right += np.einsum("lra,lr,l->la", rows, residual, weight)
-    offsets = np.linalg.solve(matrix, right[..., None])[..., 0]
-    return person.changed(landmark_offsets=_without_similarity(plain.landmark_rest, offsets).astype(np.float32))
-
-
-def _without_similarity(points: Float[np.ndarray, "n 3"], offsets: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    """Offsets less the part that turning, shifting or scaling the whole head would explain: pose and size are not theirs to decide."""
-    centred = (points - points.mean(0)).astype(np.float64)
-    turns = np.stack([np.cross(np.broadcast_to(axis, centred.shape), centred) for axis in np.eye(3)], -1)
-    shifts = np.broadcast_to(np.eye(3), (len(points), 3, 3))
-    rows = np.concatenate([turns, shifts, centred[..., None]], -1).reshape(-1, 7)
-    solution = np.linalg.lstsq(rows, offsets.reshape(-1), rcond=None)[0]
-    return offsets - (rows @ solution).reshape(-1, 3)
+    return descend(keyframes, prior, config, steps)

@@ -224,10 +224,27 @@ def _weigh_rows(
                 weighted[2 * index + 1, p] += xy * dx + yy * dy
 
 
-def normal_equations(
-    surface: Surface, sums: PhotometricSums, jacobian: Float[np.ndarray, "vertices 2 unknowns"]
-) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, "unknowns"]]:
-    """Gauss–Newton matrix JᵀMJ and right-hand side −Jᵀr of the colour term."""
+@dataclass(frozen=True)
+class WeightedRows:
+    """The colour term's rows, two per vertex that it touches."""
+
+    active: Int[np.ndarray, "active"]
+    """Vertices."""
+    rows: Float[np.ndarray, "two_active unknowns"]
+    """J: how their pixels move with the unknowns."""
+    weighted: Float[np.ndarray, "two_active unknowns"]
+    """M·J, M being the picture's structure tensor between vertices."""
+    pulls: Float[np.ndarray, "two_active"]
+    """Sums of gradient times residual, less by which the term grows."""
+
+    def equations(self) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, "unknowns"]]:
+        """JᵀMJ and −Jᵀr."""
+        matrix = (self.rows.T @ self.weighted).astype(np.float64)
+        return 0.5 * (matrix + matrix.T), -(self.rows.T @ self.pulls).astype(np.float64)
+
+
+def weighted_rows(surface: Surface, sums: PhotometricSums, jacobian: Float[np.ndarray, "vertices 2 unknowns"]) -> WeightedRows:
+    """What the normal equations of the colour term are made of."""
     touched = np.zeros(len(jacobian), bool)
     touched[surface.faces[sums.weight > 0]] = True
     active = np.flatnonzero(touched)
@@ -239,5 +256,22 @@ def normal_equations(
         sums.tensors, sums.pulls, surface.neighbour_start, surface.neighbour, surface.incident_start, surface.incident_face,
         surface.incident_corner, surface.incident_slot, jacobian, active, rows, weighted, pulls,
     )  # fmt: skip
-    matrix = (rows.T @ weighted).astype(np.float64)
-    return 0.5 * (matrix + matrix.T), -(rows.T @ pulls).astype(np.float64)
+    return WeightedRows(active, rows, weighted, pulls)
+
+
+def normal_equations(
+    surface: Surface, sums: PhotometricSums, jacobian: Float[np.ndarray, "vertices 2 unknowns"]
+) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, "unknowns"]]:
+    """Gauss–Newton matrix JᵀMJ and right-hand side −Jᵀr of the colour term."""
+    return weighted_rows(surface, sums, jacobian).equations()
+
+
+def vertex_tensors(surface: Surface, sums: PhotometricSums) -> Float[np.ndarray, "vertices 3"]:
+    """Weighted structure tensor (xx, xy, yy) of each vertex's surroundings: what a shift of all of them together would cost."""
+    own = np.zeros((len(surface.basis.template), 3))
+    pairs = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
+    for corner in range(3):
+        tensor = sums.tensors[:, pairs[corner]].sum(1)
+        for part in range(3):
+            own[:, part] += np.bincount(surface.faces[:, corner], tensor[:, part], len(own))
+    return own

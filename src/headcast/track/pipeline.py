@@ -23,13 +23,18 @@ from headcast.track.keyframes import choose_keyframes
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Observation, observe
 from headcast.track.person import Person, TrackedModel, interocular
-from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_colours, solve_by_landmarks
+from headcast.track.person_by_colours import coarse_to_fine, solve_by_colours
+from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_landmarks
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
 from headcast.track.prefetch import ahead
 from headcast.track.quality import FrameQuality, measure_frame
 from headcast.track.sequence import Clock, linearise, smooth, track_forward
 from headcast.track.track import Track
+
+_FULL_INFORMATION_PX = 256
+_COARSEST_PX = 32
+"""Side below which a picture of a head says nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
         InputError: no frame shows a face.
     """
     clip = _Clip.of(capture, config)
+    config = replace(config, color_information=config.color_information * min(1.0, clip.side_px / _FULL_INFORMATION_PX) ** 2)
     watch = _Watch()
     person = _first_person(capture, model, config)
     prior = _shared_prior(capture, person, config)
@@ -71,13 +77,10 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     yield Step("person", 0, config.rounds, message="finding out who it is")
     key_idx = choose_keyframes(capture.landmarks_px, capture.confidence, clip.usable, config.keyframes)
     keyframes = solve_by_landmarks(person, list(clip.observations(key_idx)), prior, config)
-    # Colours refine the focal length but do not decide it: what looks like perspective to them may be shading or hair.
-    # So what is known of it is what the landmarks said; holding it near that is no knowledge.
-    log_focal_sigma = keyframes.log_focal_sigma
-    prior = replace(prior, log_focal=float(np.log(keyframes.person.focal_px.mean())), log_focal_sigma=min(prior.log_focal_sigma, 0.02))
     texels = Texels.of(person.tracked.surface, config.texture_px)
     if config.photometric:
-        for step, better in solve_by_colours(keyframes, texels, prior, config):
+        steps = config.rounds if config.mode == "full" else (config.rounds + 1) // 2
+        for step, better in solve_by_colours(keyframes, texels, prior, config, coarse_to_fine(len(keyframes.observations[0].levels), steps)):
             keyframes = better
             yield step
     watch.stage("person")
@@ -93,15 +96,15 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     watch.stage("frames")
 
     if refined:
+        before = keyframes.person
         keyframes = replace_states(keyframes, states)
-        for step, better in solve_by_colours(keyframes, texels, prior, config):
+        for step, better in solve_by_colours(keyframes, texels, prior, config, coarse_to_fine(1, config.rounds), "person again"):
             keyframes = better
             yield step
-        states |= {o.frame_idx: state for o, state in zip(keyframes.observations, keyframes.states, strict=True)}
         watch.stage("person again")
-        for turn in range(2):
+        for turn, (steps, whose) in enumerate((((2, 2), before), ((1,), None)), start=1):
             fits = {}
-            for step, idx, fit in linearise(keyframes.person, clip.observations, states, config, steps=1 - turn, stage=f"refine {turn + 1}"):
+            for step, idx, fit in linearise(keyframes.person, clip.observations, states, config, steps, f"refine {turn}", whose):
                 fits[idx] = fit
                 yield step
             states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
@@ -112,7 +115,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
             quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
             yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
         watch.stage("measure")
-    track = _assemble(capture, replace(keyframes, log_focal_sigma=log_focal_sigma), states, quality, config)
+    track = _assemble(capture, keyframes, states, quality, config)
     texture = keyframes.person.texture
     return TrackResult(
         track=track,
@@ -158,15 +161,17 @@ class _Clip:
             capture, usable, source_side, max(side // 4 * 4, 32), Clock(np.asarray(capture.time_s, np.float64), np.asarray(capture.cuts, bool))
         )
 
-    def observations(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
+    def observations(self, chosen: Int[np.ndarray, "chosen"] | None, levels: int = 3) -> Iterator[Observation]:
         """Observations of the chosen frames, made a few ahead in a thread of their own."""
-        return ahead(self._observed(chosen))
+        return ahead(self._observed(chosen, levels))
 
-    def _observed(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
+    def _observed(self, chosen: Int[np.ndarray, "chosen"] | None, levels: int) -> Iterator[Observation]:
         capture = self.capture
+        levels = max(min(levels, int(np.log2(self.side_px / _COARSEST_PX)) + 1), 1)
         wanted = np.flatnonzero(self.usable) if chosen is None else chosen
         for frame_idx, rgb, matte in capture.frames(wanted):
-            yield observe(frame_idx, rgb, matte, capture.landmarks_px[frame_idx], capture.confidence[frame_idx], self.source_side_px, self.side_px)
+            points, confidence = capture.landmarks_px[frame_idx], capture.confidence[frame_idx]
+            yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px, self.side_px, levels)
 
 
 class _Watch:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -63,36 +63,59 @@ def track_forward(
     """Solves frame after frame, each from the one before; after a cut, a gap or a bad fit, from its landmarks."""
     unknowns, names = person.tracked.unknowns, person.tracked.model.joint_names
     last: tuple[int, FrameState] | None = None
+    bias = np.zeros_like(person.landmark_offsets[:, :2])
     for done, observation in enumerate(observations(None), start=1):
         idx = observation.frame_idx
         pull = None
-        if last is not None and clock.continues(last[0], idx):
-            state = fit_landmarks(person, observation, last[1], config, steps=1)
-            if config.temporal:
+        fresh = last is None or not clock.continues(last[0], idx)
+        if not fresh:
+            # Landmarks say how the head moved since the frame before, whatever they have wrong in both.
+            moved = replace(observation, landmarks=(observation.landmarks - bias).astype(observation.landmarks.dtype))
+            state = fit_landmarks(person, moved, last[1], config, steps=1)
+            fresh = landmark_error(person, moved, state, config) > 0.08
+            if config.temporal and not fresh:
                 pull = (last[1], link_precision(unknowns, config.motion, names, clock.gap(last[0], idx)))
-            if landmark_error(person, observation, state, config) > 0.08:
-                state, pull = first_state(person, observation, config), None
-        else:
+        if fresh:
             state = first_state(person, observation, config)
         inliers = 1.0
         if config.photometric:
-            fit = fit_frame(person, observation, state, config, steps=(2, 2) if last is not None else (3, 4), pull=pull)
+            fit = fit_frame(person, observation, state, config, steps=(4, 4, 4) if fresh else (2, 2), pull=pull)
             state, inliers = fit.state, fit.inlier_share
         elif pull is None:
             state = fit_landmarks(person, observation, state, config, steps=3)
         last = (idx, state)
+        if config.photometric:
+            _, bias = landmark_equations(person, state, observation, config, shared=False)
         yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), observation, state
 
 
+def carried_over(before: Person, after: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameState:
+    """A frame's state for a person who was refined: all landmarks stay where they were in the picture."""
+    _, residual = landmark_equations(before, state, observation, config, shared=False)
+    there = replace(observation, landmarks=(observation.landmarks - residual).astype(observation.landmarks.dtype))
+    return fit_landmarks(after.changed(landmark_offsets=before.landmark_offsets), there, state, config, steps=3)
+
+
 def linearise(
-    person: Person, observations: Observations, states: Mapping[int, FrameState], config: TrackConfig, steps: int, stage: str
+    person: Person,
+    observations: Observations,
+    states: Mapping[int, FrameState],
+    config: TrackConfig,
+    steps: tuple[int, ...],
+    stage: str,
+    before: Person | None = None,
 ) -> Iterator[tuple[Step, int, FrameFit]]:
-    """Takes every frame a few steps on by itself and gives its equations where it got to."""
+    """Takes every frame a few steps on by itself and gives its equations where it got to.
+
+    Args:
+        steps: Per level of the pictures, finest first.
+        before: Whom the states belong to, where the person has changed since.
+    """
     for done, observation in enumerate(observations(None), start=1):
         state = states[observation.frame_idx]
-        if steps:
-            state = fit_landmarks(person, observation, state, config, steps=1)
-        fit = fit_frame(person, observation, state, config, steps=(steps + 1,))
+        if before is not None:
+            state = carried_over(before, person, observation, state, config)
+        fit = fit_frame(person, observation, state, config, steps=steps)
         yield Step(stage, done, len(states), {"inliers": fit.inlier_share}, frame_idx=observation.frame_idx), observation.frame_idx, fit
 
 

@@ -30,8 +30,8 @@ def lash_line(surface: SurfaceMap, marks: np.ndarray, look: Look) -> np.ndarray:
         points = surface.points[near]
         upper, _ = _segment_distance(points, marks[[start, start + 1, start + 2, start + 3]])
         lower, _ = _segment_distance(points, marks[[start + 3, start + 4, start + 5, start]])
-        strength = 0.55 + 0.4 * look.make_up
-        amount[near] = np.maximum(strength * _fall(upper, 0.0009, 0.0012), 0.35 * strength * _fall(lower, 0.0005, 0.001))
+        strength = 0.8 + 0.2 * look.make_up
+        amount[near] = np.maximum(strength * _fall(upper, 0.0009, 0.0012), 0.5 * strength * _fall(lower, 0.0006, 0.001))
     return amount
 
 

@@ -30,7 +30,7 @@ def paint_albedo(model: HeadModel, look: Look, size: int, rng: np.random.Generat
     outer = ~np.logical_or.reduce([texels_of(model, surface, name) for name in ("eyeballs", "teeth", "tongue", "mouth_interior")])
     layers = (
         (lips(surface, marks), look.skin * 0.55 + linear_color(np.array([0.66, 0.25, 0.25])) * 0.45 * look.lip_redness + 0.01),
-        (lash_line(surface, marks, look), look.hair * 0.5 + 0.005),
+        (lash_line(surface, marks, look), look.hair * 0.1 + 0.01),
         (nostrils(surface, marks), look.skin * 0.12),
         (stubble(surface, marks, look, rng), look.hair * 0.6 + look.skin * 0.15),
         (brows(surface, marks, look, rng), look.hair),

@@ -1,0 +1,86 @@
+"""Who it is, by colours: texture and light are painted, everything moves so that the pictures agree, and again, coarse to fine."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from headcast.solve import Step
+from headcast.track.appearance import Texels, paint
+from headcast.track.config import TrackConfig
+from headcast.track.frame import ROBUST, landmark_equations
+from headcast.track.joint import Patches, Round, joint_colour_step
+from headcast.track.person import Person, interocular
+from headcast.track.person_fit import Keyframes, SharedPrior
+from headcast.track.points import move_points
+
+_LANDMARKS = (0.5, 0.5, 2.0)
+"""How many frames' worth of landmarks counts beside colours, finest level first: detectors make the same mistakes in all of them."""
+
+
+def coarse_to_fine(levels: int, steps: int) -> list[Round]:
+    """`steps` joint steps on each level of the pictures, the coarsest first; what does not fit is given up late."""
+    return [Round(level, _LANDMARKS[level], ROBUST[level]) for level in reversed(range(levels)) for _ in range(steps)]
+
+
+def solve_by_colours(
+    keyframes: Keyframes, texels: Texels, prior: SharedPrior, config: TrackConfig, rounds: Sequence[Round], stage: str = "person"
+) -> Iterator[tuple[Step, Keyframes]]:
+    """Yields the keyframes after every round."""
+    skin = skin_texels(keyframes.person, texels)
+    patches = Patches.of(keyframes.person.tracked.surface)
+
+    def painted(at: Keyframes) -> Keyframes:
+        return replace(at, person=paint(at.person, texels, list(at.observations), list(at.states), config.sigmas.color, skin))
+
+    for done, how in enumerate(rounds, start=1):
+        keyframes = joint_colour_step(painted(keyframes), prior, config, patches, how)
+        yield Step(stage, done, len(rounds)), keyframes
+    keyframes = painted(keyframes)
+    yield Step(stage, len(rounds), len(rounds)), replace(keyframes, person=learn_landmark_offsets(keyframes, config))
+
+
+def skin_texels(person: Person, texels: Texels) -> Bool[np.ndarray, "texels"]:
+    """Texels of plain skin, which light is solved on."""
+    regions, surface = person.tracked.model.regions, person.tracked.surface
+    vertex = regions["face"].numpy().copy()
+    for name in ("lips", "eyelids", "eyeballs", "scalp", "mouth_interior", "neck", "ears"):
+        if name in regions:
+            vertex &= ~regions[name].numpy()
+    return vertex[surface.vertex_idx][surface.faces].all(1)[texels.face]
+
+
+def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
+    """The person with landmark offsets that explain what repeats in the residuals, held back by their prior.
+
+    Each residual is taken back to the head at its landmark's depth; only what lies across the line of sight can be known.
+    """
+    person = keyframes.person
+    if "landmark_offsets" in person.fixed:
+        return person
+    count = len(person.landmark_offsets)
+    matrix = np.tile(np.eye(3) / config.sigmas.landmark_offset**2, (count, 1, 1))
+    right = np.zeros((count, 3))
+    basis = person.tracked.landmarks
+    plain = person.changed(landmark_offsets=np.zeros_like(person.landmark_offsets))
+    for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
+        _, residual = landmark_equations(plain, state, observation, config, shared=False)
+        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
+        weight = observation.confidence / sigma**2
+        motion = move_points(basis, plain.landmark_rest, plain.skeleton, plain.tracked.unknowns, state, plain.focal_px, plain.center_px)
+        rows = motion.rest_jacobian.astype(np.float64)
+        matrix += np.einsum("lra,lrb,l->lab", rows, rows, weight)
+        right += np.einsum("lra,lr,l->la", rows, residual, weight)
+    offsets = np.linalg.solve(matrix, right[..., None])[..., 0]
+    return person.changed(landmark_offsets=_without_similarity(plain.landmark_rest, offsets).astype(np.float32))
+
+
+def _without_similarity(points: Float[np.ndarray, "n 3"], offsets: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Offsets less the part that turning, shifting or scaling the whole head would explain: pose and size are not theirs to decide."""
+    centred = (points - points.mean(0)).astype(np.float64)
+    turns = np.stack([np.cross(np.broadcast_to(axis, centred.shape), centred) for axis in np.eye(3)], -1)
+    shifts = np.broadcast_to(np.eye(3), (len(points), 3, 3))
+    rows = np.concatenate([turns, shifts, centred[..., None]], -1).reshape(-1, 7)
+    solution = np.linalg.lstsq(rows, offsets.reshape(-1), rcond=None)[0]
+    return offsets - (rows @ solution).reshape(-1, 3)
