@@ -23,7 +23,7 @@ def lips(surface: SurfaceMap, marks: np.ndarray) -> np.ndarray:
 
 
 def lash_line(surface: SurfaceMap, marks: np.ndarray, look: Look) -> np.ndarray:
-    """A dark line along the edge of the lids, stronger above."""
+    """A dark line along the edge of the lids, wider above: the fringe that shows where an eye is closed."""
     amount = np.zeros(len(surface.points))
     for start in (36, 42):
         near = _near(surface, marks[start : start + 6], 0.006)
@@ -31,7 +31,7 @@ def lash_line(surface: SurfaceMap, marks: np.ndarray, look: Look) -> np.ndarray:
         upper, _ = _segment_distance(points, marks[[start, start + 1, start + 2, start + 3]])
         lower, _ = _segment_distance(points, marks[[start + 3, start + 4, start + 5, start]])
         strength = 0.8 + 0.2 * look.make_up
-        amount[near] = np.maximum(strength * _fall(upper, 0.0009, 0.0012), 0.5 * strength * _fall(lower, 0.0006, 0.001))
+        amount[near] = np.maximum(strength * _fall(upper, 0.0022, 0.0014), 0.5 * strength * _fall(lower, 0.0006, 0.001))
     return amount
 
 
