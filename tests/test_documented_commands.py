@@ -60,6 +60,8 @@ def _run(arguments: list[str]) -> None:
     if arguments[0] != "view":
         assert main(arguments) == 0, f"headcast {shlex.join(arguments)}"
         return
+    # What a shell starts in the background ignores interrupts, and so would what is started from there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen([sys.executable, "-m", "headcast", *arguments], stdout=subprocess.PIPE, text=True) as process:
         url = next(found.group() for line in process.stdout if (found := re.search(r"open (http://\S+)", line)))
         with urllib.request.urlopen(url.removeprefix("open "), timeout=20) as answer:
