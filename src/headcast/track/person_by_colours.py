@@ -73,14 +73,4 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
         matrix += np.einsum("lra,lrb,l->lab", rows, rows, weight)
         right += np.einsum("lra,lr,l->la", rows, residual, weight)
     offsets = np.linalg.solve(matrix, right[..., None])[..., 0]
-    return person.changed(landmark_offsets=_without_similarity(plain.landmark_rest, offsets).astype(np.float32))
-
-
-def _without_similarity(points: Float[np.ndarray, "n 3"], offsets: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    """Offsets less the part that turning, shifting or scaling the whole head would explain: pose and size are not theirs to decide."""
-    centred = (points - points.mean(0)).astype(np.float64)
-    turns = np.stack([np.cross(np.broadcast_to(axis, centred.shape), centred) for axis in np.eye(3)], -1)
-    shifts = np.broadcast_to(np.eye(3), (len(points), 3, 3))
-    rows = np.concatenate([turns, shifts, centred[..., None]], -1).reshape(-1, 7)
-    solution = np.linalg.lstsq(rows, offsets.reshape(-1), rcond=None)[0]
-    return offsets - (rows @ solution).reshape(-1, 3)
+    return person.changed(landmark_offsets=offsets.astype(np.float32))
