@@ -15,13 +15,30 @@ from headcast.track.person import Person, interocular
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.points import move_points
 
-_LANDMARKS = (0.5, 0.5, 2.0)
-"""How many frames' worth of landmarks counts beside colours, finest level first: detectors make the same mistakes in all of them."""
+_STILL_DEG, _TURNING_DEG = 8.0, 20.0
+_WORTH_STILL, _WORTH_TURNING = 4.0, 0.5
+_COARSEST_WORTH = 4.0
 
 
-def coarse_to_fine(levels: int, steps: int) -> list[Round]:
-    """`steps` joint steps on each level of the pictures, the coarsest first; what does not fit is given up late."""
-    return [Round(level, _LANDMARKS[level], ROBUST[level]) for level in reversed(range(levels)) for _ in range(steps)]
+def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes) -> list[Round]:
+    """`steps` joint steps on each level of the pictures, the coarsest first; what does not fit is given up late.
+
+    Detectors make the same mistakes in all frames. Where a head turns, parallax knows better, and their landmarks count as half a frame's; where it
+    hardly turns, colours say nothing of its depth, and they count as four frames'.
+    """
+    between = np.clip((np.degrees(turning(keyframes)) - _STILL_DEG) / (_TURNING_DEG - _STILL_DEG), 0, 1)
+    worth = float(_WORTH_STILL ** (1 - between) * _WORTH_TURNING**between)
+    worths = (worth, worth, max(worth, _COARSEST_WORTH / 2))
+    return [Round(level, worths[level], ROBUST[level]) for level in reversed(range(levels)) for _ in range(steps)]
+
+
+def turning(keyframes: Keyframes) -> float:
+    """Root mean square angle (rad) of the keyframes' heads about their mean orientation."""
+    rotations = np.stack([state.rotation for state in keyframes.states])
+    left, _, right = np.linalg.svd(rotations.mean(0))
+    mean = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
+    cosine = (np.einsum("ij,kij->k", mean, rotations) - 1) / 2
+    return float(np.sqrt((np.arccos(np.clip(cosine, -1, 1)) ** 2).mean()))
 
 
 def solve_by_colours(

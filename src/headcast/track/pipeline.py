@@ -80,7 +80,9 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     texels = Texels.of(person.tracked.surface, config.texture_px)
     if config.photometric:
         steps = config.rounds if config.mode == "full" else (config.rounds + 1) // 2
-        for step, better in solve_by_colours(keyframes, texels, prior, config, coarse_to_fine(len(keyframes.observations[0].levels), steps)):
+        for step, better in solve_by_colours(
+            keyframes, texels, prior, config, coarse_to_fine(len(keyframes.observations[0].levels), steps, keyframes)
+        ):
             keyframes = better
             yield step
     watch.stage("person")
@@ -98,7 +100,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     if refined:
         before = keyframes.person
         keyframes = replace_states(keyframes, states)
-        for step, better in solve_by_colours(keyframes, texels, prior, config, coarse_to_fine(1, config.rounds), "person again"):
+        for step, better in solve_by_colours(keyframes, texels, prior, config, coarse_to_fine(1, config.rounds, keyframes), "person again"):
             keyframes = better
             yield step
         watch.stage("person again")
