@@ -1,5 +1,7 @@
 """How much landmarks count beside colours follows from how far the head turns."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -28,4 +30,4 @@ def test_landmarks_count_more_for_a_still_head():
     still, turned = coarse_to_fine(3, 2, _turned(3.0)), coarse_to_fine(3, 2, _turned(60.0))
     assert [how.level for how in still] == [2, 2, 1, 1, 0, 0]
     assert still[-1].landmarks == 4.0 and turned[-1].landmarks == 0.5
-    assert all(a.robust <= b.robust for a, b in zip(still, still[1:], strict=False))
+    assert all(coarse.robust <= fine.robust for coarse, fine in pairwise(still))
