@@ -69,7 +69,7 @@ class Parts:
 def whole_step(person: Person, state: FrameState, picture: Picture) -> FrameState:
     """What the tracker does per iteration, colours only (landmarks are measured apart)."""
     view = view_of(person, state, picture.window)
-    equations = colour_equations(person, view, picture, colour_sums(person, view, picture, CONFIG), CONFIG, shared=False)
+    equations = colour_equations(person, view, colour_sums(person, view, picture), CONFIG)
     return step_frame(person, state, equations + prior_equations(person, state))
 
 
@@ -99,8 +99,8 @@ def main() -> None:
             normals = parts("normals", surface_normals, motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
             parts("shade", gamma_shading, normals, WORLD_FROM_CAMERA, person.light)
             view = view_of(person, state, window)
-            sums = parts("compare colours", colour_sums, person, view, picture, CONFIG)
-            equations = parts("normal equations", colour_equations, person, view, picture, sums, CONFIG, shared=False)
+            sums = parts("compare colours", colour_sums, person, view, picture)
+            equations = parts("normal equations", colour_equations, person, view, sums, CONFIG)
             total = equations + prior_equations(person, state)
             parts("solve within bounds", step_frame, person, state, total)
             parts("**whole step**", whole_step, person, state, picture)

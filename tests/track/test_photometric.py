@@ -31,7 +31,7 @@ def scene():
 def test_normal_equations_agree_with_the_sum_over_pixels(scene):
     config, person, state, picture = scene
     view = view_of(person, state, picture.window)
-    sums = colour_sums(person, view, picture, config, robust=0.15)
+    sums = colour_sums(person, view, picture, robust=0.15)
     matrix, right = normal_equations(person.tracked.surface, sums, view.motion.jacobian)
     surface, precision = person.tracked.surface, 1 / (3 * config.sigmas.color**2)
     expected, expected_right = np.zeros_like(matrix), np.zeros_like(right)
@@ -91,9 +91,9 @@ def test_outlines_take_no_part(scene):
 
 
 def test_a_shift_of_all_vertices_together_costs_the_sum_of_the_vertex_tensors(scene):
-    config, person, state, picture = scene
+    _, person, state, picture = scene
     view = view_of(person, state, picture.window)
-    sums = colour_sums(person, view, picture, config)
+    sums = colour_sums(person, view, picture)
     surface = person.tracked.surface
     shift = np.zeros((len(surface.basis.template), 2, 2), np.float32)
     shift[:, 0, 0] = shift[:, 1, 1] = 1

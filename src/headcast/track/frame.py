@@ -88,7 +88,7 @@ def _find_inner(face, depth, face_weight, steepest, inner):
                 inner[y, x] = 1
 
 
-def colour_sums(person: Person, view: View, picture: Picture, config: TrackConfig, robust: float = ROBUST[0]) -> PhotometricSums:
+def colour_sums(person: Person, view: View, picture: Picture, robust: float = ROBUST[0]) -> PhotometricSums:
     """Compares a rendered frame with the picture."""
     assert person.texture is not None
     return compare_colours(
@@ -258,7 +258,7 @@ def fit_frame(
         picture = observation.levels[level]
         for _ in range(steps[level]):
             view = view_of(person, state, picture.window)
-            sums = colour_sums(person, view, picture, config, ROBUST[level])
+            sums = colour_sums(person, view, picture, ROBUST[level])
             data = colour_equations(person, view, sums, config)
             points, _ = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
             own = data + points + prior_equations(person, state)

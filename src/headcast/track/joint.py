@@ -21,10 +21,13 @@ from headcast.track.points import FrameState
 from headcast.track.surface import Surface, surface_normals
 
 _PATCH_M = 0.005
+"""Side of a patch."""
 _LONGEST_STEP = 1.5
 """Standard deviations of identity in a step."""
 _LARGEST_TURN = 0.2
+"""Turn of a head in a step (rad)."""
 _LARGEST_ZOOM = 0.2
+"""Change of the focal length's logarithm in a step."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, patches: Patches, how:
         rest = prior_equations(person, state)
         picture = observation.levels[how.level]
         view = view_of(person, state, picture.window)
-        sums = colour_sums(person, view, picture, config, how.robust)
+        sums = colour_sums(person, view, picture, how.robust)
         jacobian = with_shared(person, view.motion, surface.basis.identity_basis, picture.window.center(person.center_px))
         colours = weighted_rows(surface, sums, jacobian)
         matrix, right = colours.equations()
@@ -172,13 +175,14 @@ def _solved(
 
 def _damped(matrix: Float[np.ndarray, "n n"], right: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """The solution, damped as little as the rounding of the eliminated texture allows (Levenberg 1944)."""
-    diagonal = np.diag(matrix)
-    for damping in (1e-6, 1e-5, 1e-4, 1e-3):
+    diagonal, damping = np.diag(matrix), 1e-6
+    while True:
         try:
             return cho_solve(cho_factor(matrix + np.diag(damping * diagonal + 1e-9), lower=True), right)
-        except np.linalg.LinAlgError:
-            continue  # rounding has taken more than was there: more damping
-    return right / (diagonal + 1e-9)
+        except np.linalg.LinAlgError:  # rounding has taken more than was there
+            damping *= 10
+            if damping > 1:
+                raise
 
 
 def _shortened(step: Float[np.ndarray, "n"], own: int, count: int) -> Float[np.ndarray, "n"]:

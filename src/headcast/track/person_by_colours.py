@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from jaxtyping import Bool
 
+from headcast.geometry import angle_between, nearest_rotation
 from headcast.solve import Step
 from headcast.track.appearance import Texels, paint
 from headcast.track.config import TrackConfig
@@ -16,8 +18,11 @@ from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.points import move_points
 
 _STILL_DEG, _TURNING_DEG = 8.0, 20.0
+"""Spread of the keyframes' orientations up to which a head counts as still, and from which on as turning."""
 _WORTH_STILL, _WORTH_TURNING = 4.0, 0.5
-_COARSEST_WORTH = 4.0
+"""How many frames' worth of landmarks counts beside colours in either case."""
+_WORTH_COARSEST = 2.0
+"""The least on the coarsest level, where colours are blurred."""
 
 
 def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes) -> list[Round]:
@@ -28,17 +33,14 @@ def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes) -> list[Round]
     """
     between = np.clip((np.degrees(turning(keyframes)) - _STILL_DEG) / (_TURNING_DEG - _STILL_DEG), 0, 1)
     worth = float(_WORTH_STILL ** (1 - between) * _WORTH_TURNING**between)
-    worths = (worth, worth, max(worth, _COARSEST_WORTH / 2))
+    worths = (worth, worth, max(worth, _WORTH_COARSEST))
     return [Round(level, worths[level], ROBUST[level]) for level in reversed(range(levels)) for _ in range(steps)]
 
 
 def turning(keyframes: Keyframes) -> float:
     """Root mean square angle (rad) of the keyframes' heads about their mean orientation."""
-    rotations = np.stack([state.rotation for state in keyframes.states])
-    left, _, right = np.linalg.svd(rotations.mean(0))
-    mean = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
-    cosine = (np.einsum("ij,kij->k", mean, rotations) - 1) / 2
-    return float(np.sqrt((np.arccos(np.clip(cosine, -1, 1)) ** 2).mean()))
+    rotations = torch.from_numpy(np.stack([state.rotation for state in keyframes.states]))
+    return float(angle_between(nearest_rotation(rotations.mean(0)), rotations).square().mean().sqrt())
 
 
 def solve_by_colours(

@@ -17,7 +17,7 @@ from headcast.heads import HeadModel
 from headcast.solve import Step
 from headcast.track.appearance import Texels
 from headcast.track.config import TrackConfig
-from headcast.track.frame import WORLD_FROM_CAMERA
+from headcast.track.frame import ROBUST, WORLD_FROM_CAMERA
 from headcast.track.given import Given
 from headcast.track.keyframes import choose_keyframes
 from headcast.track.light import AMBIENT
@@ -33,6 +33,7 @@ from headcast.track.sequence import Clock, linearise, smooth, track_forward
 from headcast.track.track import Track
 
 _FULL_INFORMATION_PX = 256
+"""Side of the picture in which `TrackConfig.color_information` holds."""
 _COARSEST_PX = 32
 """Side below which a picture of a head says nothing any more."""
 
@@ -163,13 +164,13 @@ class _Clip:
             capture, usable, source_side, max(side // 4 * 4, 32), Clock(np.asarray(capture.time_s, np.float64), np.asarray(capture.cuts, bool))
         )
 
-    def observations(self, chosen: Int[np.ndarray, "chosen"] | None, levels: int = 3) -> Iterator[Observation]:
+    def observations(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
         """Observations of the chosen frames, made a few ahead in a thread of their own."""
-        return ahead(self._observed(chosen, levels))
+        return ahead(self._observed(chosen))
 
-    def _observed(self, chosen: Int[np.ndarray, "chosen"] | None, levels: int) -> Iterator[Observation]:
+    def _observed(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Observation]:
         capture = self.capture
-        levels = max(min(levels, int(np.log2(self.side_px / _COARSEST_PX)) + 1), 1)
+        levels = int(np.clip(np.log2(self.side_px / _COARSEST_PX) + 1, 1, len(ROBUST)))
         wanted = np.flatnonzero(self.usable) if chosen is None else chosen
         for frame_idx, rgb, matte in capture.frames(wanted):
             points, confidence = capture.landmarks_px[frame_idx], capture.confidence[frame_idx]
