@@ -93,7 +93,7 @@ def main() -> None:
         focal, center = window.focal(person.focal_px), window.center(person.center_px)
         for _ in range(arguments.repeats):
             moved = (surface.basis, person.rest, person.skeleton, person.tracked.unknowns, state, focal, center)
-            motion = parts("move points, with their Jacobian", move_points, *moved)
+            motion = parts("move points", move_points, *moved)
             positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
             parts("rasterise", rasterize_arrays, positions, surface.faces, *window.size)
             normals = parts("normals", surface_normals, motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)

@@ -9,7 +9,7 @@ from headcast.track.frame import WORLD_FROM_CAMERA, colour_sums, view_of
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.observation import Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
-from headcast.track.photometric import GAMMA, normal_equations, vertex_tensors
+from headcast.track.photometric import GAMMA, touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
 
 
@@ -32,7 +32,9 @@ def test_normal_equations_agree_with_the_sum_over_pixels(scene):
     config, person, state, picture = scene
     view = view_of(person, state, picture.window)
     sums = colour_sums(person, view, picture, robust=0.15)
-    matrix, right = normal_equations(person.tracked.surface, sums, view.motion.jacobian)
+    jacobian = view.motion.derivatives().jacobian
+    active = touched_vertices(person.tracked.surface, sums)
+    matrix, right = weighted_rows(person.tracked.surface, sums, active, jacobian[active]).equations()
     surface, precision = person.tracked.surface, 1 / (3 * config.sigmas.color**2)
     expected, expected_right = np.zeros_like(matrix), np.zeros_like(right)
     height, width = person.texture.shape[:2]
@@ -50,7 +52,7 @@ def test_normal_equations_agree_with_the_sum_over_pixels(scene):
         residual = picture.image[y, x] - sample[:3] * (mix @ view.shading[surface.faces[face]])
         scaled = 1 + (residual @ residual) * precision * 0.15
         weight = surface.face_weight[face] * picture.matte[y, x] * view.inner[y, x] * precision / scaled**2
-        motion = np.einsum("k,kru->ru", mix, view.motion.jacobian[surface.faces[face]])
+        motion = np.einsum("k,kru->ru", mix, jacobian[surface.faces[face]])
         rows = picture.gradient[y, x].astype(np.float64) @ motion
         expected += weight * rows.T @ rows
         expected_right -= weight * rows.T @ residual
@@ -95,8 +97,9 @@ def test_a_shift_of_all_vertices_together_costs_the_sum_of_the_vertex_tensors(sc
     view = view_of(person, state, picture.window)
     sums = colour_sums(person, view, picture)
     surface = person.tracked.surface
-    shift = np.zeros((len(surface.basis.template), 2, 2), np.float32)
+    active = touched_vertices(surface, sums)
+    shift = np.zeros((len(active), 2, 2), np.float32)
     shift[:, 0, 0] = shift[:, 1, 1] = 1
-    matrix, _ = normal_equations(surface, sums, shift)
+    matrix, _ = weighted_rows(surface, sums, active, shift).equations()
     xx, xy, yy = vertex_tensors(surface, sums).sum(0)
     np.testing.assert_allclose(matrix, [[xx, xy], [xy, yy]], rtol=1e-4)

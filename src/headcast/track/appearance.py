@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import prange
 
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
+from headcast.threads import in_parts
 from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
 from headcast.track.light import gamma_shading, sh_basis
 from headcast.track.observation import Observation, Picture
@@ -46,57 +46,41 @@ class Texels:
 
 
 @compiled(
-    "i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], "
+    "i8, i8, i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], "
     "f4[:,::1], f4[:,::1], f4[::1]",
-    parallel=True,
+    nogil=True,
     fastmath=True,
 )
 def _look_up(
-    texel_face,
-    texel_corners,
-    faces,
-    camera_points,
-    normals,
-    shading,
-    focal,
-    center,
-    depth_buffer,
-    image,
-    matte,
-    inner,
-    out_color,
-    out_shade,
-    out_weight,
-):
+    first, last, texel_face, texel_corners, faces, camera_points, normals, shading, focal, center, depth_buffer, image, matte, inner,
+    out_color, out_shade, out_weight,
+):  # fmt: skip
     height, width = depth_buffer.shape
-    one = np.float32(1.0)
-    for t in prange(len(texel_face)):
-        out_weight[t] = 0
-        f = texel_face[t]
-        point = np.zeros(3, np.float32)
-        normal = np.zeros(3, np.float32)
-        for k in range(3):
-            v = faces[f, k]
-            for a in range(3):
+    zero, one = np.float32(0), np.float32(1)
+    point, normal = np.empty(3, np.float32), np.empty(3, np.float32)
+    for t in range(first, last):
+        out_weight[t] = zero
+        square, along = zero, zero
+        for a in range(3):
+            point[a], normal[a], shade = zero, zero, zero
+            for k in range(3):
+                v = faces[texel_face[t], k]
                 point[a] += texel_corners[t, k] * camera_points[v, a]
                 normal[a] += texel_corners[t, k] * normals[v, a]
-        for a in range(3):
-            out_shade[t, a] = 0
-            for k in range(3):
-                out_shade[t, a] += texel_corners[t, k] * shading[faces[f, k], a]
-        length = np.sqrt(point[0] * point[0] + point[1] * point[1] + point[2] * point[2])
-        facing = -(point[0] * normal[0] + point[1] * normal[1] + point[2] * normal[2]) / max(length, np.float32(1e-6))
+                shade += texel_corners[t, k] * shading[v, a]
+            out_shade[t, a] = shade
+            square += point[a] * point[a]
+            along -= point[a] * normal[a]
+        facing = along / max(np.float32(np.sqrt(square)), np.float32(1e-6))
         if facing < 0.15 or point[2] <= 0:
             continue
         x = focal[0] * point[0] / point[2] + center[0]
         y = focal[1] * point[1] / point[2] + center[1]
-        column, row = int(np.floor(x)), int(np.floor(y))
         if x < 1 or y < 1 or x >= width - 1 or y >= height - 1:
             continue
+        column, row = int(x), int(y)
         # A texel is seen where nothing in the depth buffer lies clearly in front of it.
-        if depth_buffer[row, column] > 0 and depth_buffer[row, column] < point[2] - 0.004:
-            continue
-        if matte[row, column] < 0.9:
+        if (depth_buffer[row, column] > 0 and depth_buffer[row, column] < point[2] - 0.004) or matte[row, column] < 0.9:
             continue
         _sample(image, x, y, out_color[t])
         # Along outlines the picture mixes skin with what is behind: better than nothing, where no other frame shows the texel.
@@ -128,8 +112,8 @@ def look(person: Person, texels: Texels, observations: list[Observation], states
         focal = picture.window.focal(person.focal_px).astype(np.float32)
         center = picture.window.center(person.center_px).astype(np.float32)
         depth = np.where(view.face >= 0, view.depth, 0).astype(np.float32)
-        _look_up(
-            texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
+        in_parts(
+            _look_up, count, texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
             picture.image, picture.matte, view.inner, color[k], shade[k], weight[k],
         )  # fmt: skip
         normals[k] = view.normals @ WORLD_FROM_CAMERA.T.astype(np.float32)

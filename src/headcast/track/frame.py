@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from jaxtyping import Float
-from numba import prange
+from jaxtyping import Float, Int
 
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
@@ -13,8 +13,8 @@ from headcast.track.config import TrackConfig
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Observation, Picture, Window
 from headcast.track.person import FACE_OVAL, RELATIVE, Person, interocular
-from headcast.track.photometric import PhotometricSums, compare_colours, normal_equations
-from headcast.track.points import FrameState, Motion, move_points
+from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
+from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.surface import surface_normals
 
 # The default camera: at the world's origin, looking along −Z, +Y up.
@@ -64,35 +64,25 @@ def view_of(person: Person, state: FrameState, window: Window, light: Float[np.n
     face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
     normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
     shading = gamma_shading(normals, WORLD_FROM_CAMERA, person.light if light is None else light)
-    inner = np.empty(depth.shape, np.float32)
-    _find_inner(face, depth, surface.face_weight, np.float32(_STEEPEST / window.focal(person.focal_px).mean()), inner)
+    inner = _inner(face, depth, surface.face_weight, _STEEPEST / float(window.focal(person.focal_px).mean()))
     return View(motion, face, barycentric, depth, shading, normals, inner)
 
 
-@compiled("i4[:,::1], f4[:,::1], f4[::1], f4, f4[:,::1]", parallel=True, fastmath=True)
-def _find_inner(face, depth, face_weight, steepest, inner):
-    height, width = face.shape
-    for y in prange(height):
-        for x in range(width):
-            inner[y, x] = 0
-            if face[y, x] < 0 or x == 0 or y == 0 or x == width - 1 or y == height - 1:
-                continue
-            most = steepest * depth[y, x]
-            same = True
-            for v in range(y - 1, y + 2):
-                for u in range(x - 1, x + 2):
-                    f = face[v, u]
-                    if f < 0 or face_weight[f] <= 0 or abs(depth[v, u] - depth[y, x]) > most:
-                        same = False
-            if same:
-                inner[y, x] = 1
+def _inner(
+    face: Int[np.ndarray, "height width"], depth: Float[np.ndarray, "height width"], face_weight: Float[np.ndarray, "faces"], steepest: float
+) -> Float[np.ndarray, "height width"]:
+    """1 for pixels around which all faces count and no depth differs by more than `steepest` times the depth, 0 elsewhere."""
+    around = np.ones((3, 3), np.uint8)
+    counted = cv2.erode(np.append(face_weight > 0, False)[face].astype(np.uint8), around, borderValue=0)
+    nearest, farthest = cv2.erode(depth, around), cv2.dilate(depth, around)
+    return (counted * (np.maximum(farthest - depth, depth - nearest) <= steepest * depth)).astype(np.float32)
 
 
 def colour_sums(person: Person, view: View, picture: Picture, robust: float = ROBUST[0]) -> PhotometricSums:
     """Compares a rendered frame with the picture."""
     assert person.texture is not None
     return compare_colours(
-        person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte * view.inner, view.motion.pixels,
+        person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte * view.inner,
         view.shading, person.texture, person.color_sigma, robust,
     )  # fmt: skip
 
@@ -125,7 +115,8 @@ def landmark_equations(
     motion = move_points(
         person.tracked.landmarks, person.landmark_rest, person.skeleton, person.tracked.unknowns, state, person.focal_px, person.center_px
     )
-    jacobian = with_shared(person, motion, person.tracked.landmarks.identity_basis, person.center_px) if shared else motion.jacobian
+    moves = motion.derivatives()
+    jacobian = with_shared(moves, motion.pixels - person.center_px, person.tracked.landmarks.identity_basis) if shared else moves.jacobian
     residual = (observation.landmarks - motion.pixels).astype(np.float64)
     px_per_metre = float(person.focal_px.mean() / state.translation[2])
     faced = _faced(person, state, motion)
@@ -147,14 +138,14 @@ def landmark_equations(
 
 
 def with_shared(
-    person: Person, motion: Motion, identity_basis: Float[np.ndarray, "points 3 identity"], center: Float[np.ndarray, "2"]
+    moves: Derivatives, from_center: Float[np.ndarray, "points 2"], identity_basis: Float[np.ndarray, "points 3 identity"]
 ) -> Float[np.ndarray, "points 2 unknowns"]:
-    """The Jacobian with columns for identity and log focal length after those of the frame."""
-    count, own, identity = len(motion.pixels), motion.jacobian.shape[2], len(person.identity)
-    jacobian = np.empty((count, 2, own + identity + 1), np.float32)
-    jacobian[:, :, :own] = motion.jacobian
-    _chain_identity(motion.rest_jacobian, identity_basis, jacobian, own, identity)
-    jacobian[:, :, -1] = motion.pixels - np.asarray(center, np.float32)
+    """The Jacobian with columns for identity and log focal length after those of the frame; `from_center` are the pixels less the principal point."""
+    own, identity = moves.jacobian.shape[2], identity_basis.shape[2]
+    jacobian = np.empty((len(moves.jacobian), 2, own + identity + 1), np.float32)
+    jacobian[:, :, :own] = moves.jacobian
+    _chain_identity(moves.rest_jacobian, identity_basis, jacobian, own, identity)
+    jacobian[:, :, -1] = from_center
     return jacobian
 
 
@@ -169,7 +160,9 @@ def _chain_identity(rest_jacobian, identity_basis, jacobian, first, count):
 
 def colour_equations(person: Person, view: View, sums: PhotometricSums, config: TrackConfig) -> Equations:
     """Equations of the colour term, weighted by how much of a pixel's evidence counts."""
-    matrix, right = normal_equations(person.tracked.surface, sums, view.motion.jacobian)
+    surface = person.tracked.surface
+    active = touched_vertices(surface, sums)
+    matrix, right = weighted_rows(surface, sums, active, view.motion.derivatives(active).jacobian).equations()
     share = config.color_information
     return Equations(share * matrix, share * right, share * float(sums.cost.sum()))
 

@@ -16,7 +16,7 @@ from headcast.track.config import TrackConfig
 from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, view_of, with_shared
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
-from headcast.track.photometric import vertex_tensors, weighted_rows
+from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
 from headcast.track.surface import Surface, surface_normals
 
@@ -126,8 +126,10 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, patches: Patches, how:
         picture = observation.levels[how.level]
         view = view_of(person, state, picture.window)
         sums = colour_sums(person, view, picture, how.robust)
-        jacobian = with_shared(person, view.motion, surface.basis.identity_basis, picture.window.center(person.center_px))
-        colours = weighted_rows(surface, sums, jacobian)
+        active = touched_vertices(surface, sums)
+        moves = view.motion.derivatives(active)
+        from_center = view.motion.pixels[active] - picture.window.center(person.center_px)
+        colours = weighted_rows(surface, sums, active, with_shared(moves, from_center, surface.basis.identity_basis[active]))
         matrix, right = colours.equations()
         matrix, right = config.color_information * matrix + points.matrix, config.color_information * right + points.right
         matrix[:own, :own] += rest.matrix
@@ -137,15 +139,15 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, patches: Patches, how:
             system.matrix[rows, shared] += matrix[part, own:]
             system.right[rows] += right[part]
         # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
-        slide = np.matmul(view.motion.rest_jacobian[colours.active], tangents[colours.active])
-        patch = patches.of_vertex[colours.active]
-        coupling = config.color_information * (_gathering(slide, patch, patches.count) @ colours.weighted)
+        slide = np.matmul(moves.rest_jacobian, tangents[active])
+        patch = patches.of_vertex[active]
+        coupling = config.color_information * (_gathering(slide, patch, patches.count) @ colours.weighted.reshape(2 * len(active), -1))
         system.coupling[:, mine] += coupling[:, :own]
         system.coupling[:, shared] += coupling[:, own:]
-        xx, xy, yy = vertex_tensors(surface, sums)[colours.active].T
+        xx, xy, yy = vertex_tensors(surface, sums)[active].T
         tensor = np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2)
         np.add.at(system.stiffness, patch, config.color_information * np.einsum("vij,vik,vkl->vjl", slide, tensor, slide))
-        np.add.at(system.pull, patch, -config.color_information * np.einsum("vij,vi->vj", slide, colours.pulls.reshape(-1, 2)))
+        np.add.at(system.pull, patch, -config.color_information * np.einsum("vij,vi->vj", slide, colours.pulls))
     return system
 
 

@@ -88,7 +88,7 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
         sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
         weight = observation.confidence / sigma**2
         motion = move_points(basis, plain.landmark_rest, plain.skeleton, plain.tracked.unknowns, state, plain.focal_px, plain.center_px)
-        rows = motion.rest_jacobian.astype(np.float64)
+        rows = motion.derivatives().rest_jacobian.astype(np.float64)
         matrix += np.einsum("lra,lrb,l->lab", rows, rows, weight)
         right += np.einsum("lra,lr,l->la", rows, residual, weight)
     offsets = np.linalg.solve(matrix, right[..., None])[..., 0]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import prange
 
 from headcast.compiled import compiled
+from headcast.threads import in_parts
 from headcast.track.surface import Surface
 
 GAMMA = 2.2
@@ -50,93 +50,94 @@ def _sample(texture, u, v, out):
         out[c] = w00 * texture[y0, x0, c] + w01 * texture[y0, x0 + 1, c] + w10 * texture[y0 + 1, x0, c] + w11 * texture[y0 + 1, x0 + 1, c]
 
 
+@compiled("i4[:,::1], f4[::1], f4[:,::1], i4[::1], i4[::1]", nogil=True)
+def _list_pixels(face_buffer, face_weight, matte, starts, listed):
+    """Lists the pixels that count, face by face: those of face f at starts[f] to starts[f + 1]; starts (faces + 2) is zero on entry."""
+    height, width = face_buffer.shape
+    for turn in range(2):
+        for y in range(height):
+            for x in range(width):
+                f = face_buffer[y, x]
+                if f >= 0 and face_weight[f] > 0 and matte[y, x] > 0:
+                    if turn == 1:
+                        listed[starts[f + 1]] = y * width + x
+                    starts[f + 2 - turn] += 1
+        if turn == 0:
+            for f in range(2, len(starts)):
+                starts[f] += starts[f - 1]
+
+
 @compiled(
-    "i4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,:,::1], f4[:,::1], f4[:,::1], i4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], "
-    "f4, f4, f4[:,:,::1], f4[:,:,::1], f4[::1], f4[::1], f4[::1], f4[::1]",
-    parallel=True,
+    "i8, i8, i8[::1], i4[::1], i4[::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[::1], i4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], "
+    "f4, f4, f4[:,:,::1], f4[:,:,::1], f4[:,::1]",
+    nogil=True,
     fastmath=True,
 )
 def _accumulate(
-    face_buffer, barycentric, image, gradient, matte, pixels, faces, face_weight, uv, shading, texture, precision, robust,
-    tensors, pulls, squared_error, pixel_count, weight_sum, cost,
+    first, last, shown, starts, listed, barycentric, image, gradient, matte, faces, face_weight, uv, shading, texture, precision, robust,
+    tensors, pulls, sums,
 ):  # fmt: skip
-    height, width = face_buffer.shape
-    texture_height, texture_width = texture.shape[0], texture.shape[1]
-    one = np.float32(1.0)
-    for f in prange(len(faces)):
-        for i in range(6):
-            for k in range(3):
-                tensors[f, i, k] = 0
-        for i in range(3):
-            pulls[f, i, 0] = 0
-            pulls[f, i, 1] = 0
-        squared_error[f] = 0
-        pixel_count[f] = 0
-        weight_sum[f] = 0
-        cost[f] = 0
-        if face_weight[f] <= 0:
-            continue
+    height, width, _ = texture.shape
+    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
+    sample, w = np.empty(4, np.float32), np.empty(3, np.float32)
+    tensor = np.empty((9, 3), np.float32)  # of the six pairs of corners; then the pulls of the three corners
+    for place in range(first, last):
+        f = shown[place]
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        left = min(pixels[a, 0], pixels[b, 0], pixels[c, 0])
-        right = max(pixels[a, 0], pixels[b, 0], pixels[c, 0])
-        top = min(pixels[a, 1], pixels[b, 1], pixels[c, 1])
-        bottom = max(pixels[a, 1], pixels[b, 1], pixels[c, 1])
-        if not (right > 0 and bottom > 0 and left < width and top < height):
-            continue
-        x0, x1 = max(int(left), 0), min(int(right) + 1, width)
-        y0, y1 = max(int(top), 0), min(int(bottom) + 1, height)
-        sample = np.empty(4, np.float32)
-        residual = np.empty(3, np.float32)
-        for y in range(y0, y1):
-            for x in range(x0, x1):
-                if face_buffer[y, x] != f:
-                    continue
-                w0, w1 = barycentric[y, x, 0], barycentric[y, x, 1]
-                w2 = one - w0 - w1
-                u = (w0 * uv[f, 0, 0] + w1 * uv[f, 1, 0] + w2 * uv[f, 2, 0]) * texture_width
-                v = (one - (w0 * uv[f, 0, 1] + w1 * uv[f, 1, 1] + w2 * uv[f, 2, 1])) * texture_height
-                _sample(texture, u, v, sample)
-                error = np.float32(0.0)
-                for k in range(3):
-                    shade = w0 * shading[a, k] + w1 * shading[b, k] + w2 * shading[c, k]
-                    residual[k] = image[y, x, k] - sample[k] * shade
-                    error += residual[k] * residual[k]
-                if matte[y, x] > 0.5:
-                    squared_error[f] += error
-                    pixel_count[f] += 1
-                # Geman–McClure weight on the residual in units of what this texel usually shows.
-                scaled = one + error * precision * sample[3] * robust
-                weight = face_weight[f] * matte[y, x] * precision * sample[3] / (scaled * scaled)
-                weight_sum[f] += weight
-                cost[f] += np.float32(0.5) * error * weight * scaled
-                xx = np.float32(0.0)
-                xy = np.float32(0.0)
-                yy = np.float32(0.0)
-                px = np.float32(0.0)
-                py = np.float32(0.0)
-                for k in range(3):
-                    gx, gy = gradient[y, x, k, 0], gradient[y, x, k, 1]
-                    xx += gx * gx
-                    xy += gx * gy
-                    yy += gy * gy
-                    px += gx * residual[k]
-                    py += gy * residual[k]
-                xx *= weight
-                xy *= weight
-                yy *= weight
-                px *= weight
-                py *= weight
-                w = (w0, w1, w2)
-                slot = 0
-                for i in range(3):
-                    pulls[f, i, 0] += w[i] * px
-                    pulls[f, i, 1] += w[i] * py
-                    for j in range(i, 3):
-                        mix = w[i] * w[j]
-                        tensors[f, slot, 0] += mix * xx
-                        tensors[f, slot, 1] += mix * xy
-                        tensors[f, slot, 2] += mix * yy
-                        slot += 1
+        for i in range(9):
+            for k in range(3):
+                tensor[i, k] = zero
+        error_sum, pixel_count, weight_sum, cost = zero, zero, zero, zero
+        for entry in range(starts[f], starts[f + 1]):
+            p = listed[entry]
+            w[0], w[1] = barycentric[p, 0], barycentric[p, 1]
+            w[2] = one - w[0] - w[1]
+            u, v = zero, zero
+            for k in range(3):
+                u += w[k] * uv[f, k, 0]
+                v += w[k] * uv[f, k, 1]
+            x = min(max(u * width - half, zero), np.float32(width - 1.001))
+            y = min(max((one - v) * height - half, zero), np.float32(height - 1.001))
+            column, row = int(x), int(y)
+            across, down = x - np.float32(column), y - np.float32(row)
+            for k in range(4):
+                upper = texture[row, column, k] + across * (texture[row, column + 1, k] - texture[row, column, k])
+                lower = texture[row + 1, column, k] + across * (texture[row + 1, column + 1, k] - texture[row + 1, column, k])
+                sample[k] = upper + down * (lower - upper)
+            error, xx, xy, yy, px, py = zero, zero, zero, zero, zero, zero
+            for k in range(3):
+                residual = image[p, k] - sample[k] * (w[0] * shading[a, k] + w[1] * shading[b, k] + w[2] * shading[c, k])
+                gx, gy = gradient[p, k, 0], gradient[p, k, 1]
+                error += residual * residual
+                xx += gx * gx
+                xy += gx * gy
+                yy += gy * gy
+                px += gx * residual
+                py += gy * residual
+            if matte[p] > half:
+                error_sum += error
+                pixel_count += one
+            # Geman–McClure weight on the residual in units of what this texel usually shows.
+            scaled = one + error * precision * sample[3] * robust
+            weight = face_weight[f] * matte[p] * precision * sample[3] / (scaled * scaled)
+            weight_sum += weight
+            cost += half * error * weight * scaled
+            slot = 0
+            for i in range(3):
+                share = weight * w[i]
+                tensor[6 + i, 0] += share * px
+                tensor[6 + i, 1] += share * py
+                for j in range(i, 3):
+                    tensor[slot, 0] += share * w[j] * xx
+                    tensor[slot, 1] += share * w[j] * xy
+                    tensor[slot, 2] += share * w[j] * yy
+                    slot += 1
+        for k in range(3):
+            for i in range(6):
+                tensors[f, i, k] = tensor[i, k]
+            for i in range(2):
+                pulls[f, k, i] = tensor[6 + k, i]
+        sums[f, 0], sums[f, 1], sums[f, 2], sums[f, 3] = error_sum, pixel_count, weight_sum, cost
 
 
 def compare_colours(
@@ -146,7 +147,6 @@ def compare_colours(
     image: Float[np.ndarray, "height width 3"],
     gradient: Float[np.ndarray, "height width 3 2"],
     matte: Float[np.ndarray, "height width"],
-    pixels: Float[np.ndarray, "vertices 2"],
     shading: Float[np.ndarray, "vertices 3"],
     texture: Float[np.ndarray, "texture_height texture_width 4"],
     sigma: float,
@@ -164,106 +164,98 @@ def compare_colours(
         robust: Residuals beyond 1/√robust standard deviations lose influence.
     """
     count = len(surface.faces)
-    sums = PhotometricSums(
-        tensors=np.empty((count, 6, 3), np.float32),
-        pulls=np.empty((count, 3, 2), np.float32),
-        squared_error=np.empty(count, np.float32),
-        pixels=np.empty(count, np.float32),
-        weight=np.empty(count, np.float32),
-        cost=np.empty(count, np.float32),
-    )
-    _accumulate(
-        face_buffer, barycentric, image, gradient, matte, pixels, surface.faces, surface.face_weight, surface.uv, shading, texture,
-        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), sums.tensors, sums.pulls, sums.squared_error, sums.pixels, sums.weight, sums.cost,
+    starts, listed = np.zeros(count + 2, np.int32), np.empty(face_buffer.size, np.int32)
+    _list_pixels(face_buffer, surface.face_weight, matte, starts, listed)
+    shown = np.flatnonzero(starts[1:-1] > starts[:-2])
+    tensors, pulls, sums = np.zeros((count, 6, 3), np.float32), np.zeros((count, 3, 2), np.float32), np.zeros((count, 4), np.float32)
+    in_parts(
+        _accumulate, len(shown), shown, starts, listed, barycentric.reshape(-1, 3), image.reshape(-1, 3), gradient.reshape(-1, 3, 2),
+        matte.reshape(-1), surface.faces, surface.face_weight, surface.uv, shading, texture,
+        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), tensors, pulls, sums,
     )  # fmt: skip
-    return sums
+    return PhotometricSums(tensors, pulls, squared_error=sums[:, 0], pixels=sums[:, 1], weight=sums[:, 2], cost=sums[:, 3])
 
 
 @compiled(
-    "f4[:,:,::1], f4[:,:,::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[:,::1], f4[:,:,::1], i8[::1], f4[:,::1], f4[:,::1], f4[::1]",
-    parallel=True,
+    "i8, i8, f4[:,:,::1], f4[:,:,::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[:,::1], f4[:,:,::1], i8[::1], i8[::1], f4[:,:,::1], f4[:,::1]",
+    nogil=True,
     fastmath=True,
 )
 def _weigh_rows(
-    tensors, pulls, neighbour_start, neighbour, incident_start, incident_face, incident_corner, incident_slot, jacobian, active,
-    rows, weighted, pull_rows,
+    first, last, tensors, pulls, neighbour_start, neighbour, incident_start, incident_face, incident_corner, incident_slot, jacobian, active, place,
+    weighted, pull_rows,
 ):  # fmt: skip
-    count = jacobian.shape[2]
-    for index in prange(len(active)):
+    count, zero = jacobian.shape[2], np.float32(0)
+    for index in range(first, last):
         v = active[index]
-        first = neighbour_start[v]
-        slots = neighbour_start[v + 1] - first
+        start = neighbour_start[v]
+        slots = neighbour_start[v + 1] - start
         mix = np.zeros((slots, 3), np.float32)
-        pull_x = np.float32(0.0)
-        pull_y = np.float32(0.0)
+        pull_rows[index, 0], pull_rows[index, 1] = zero, zero
         for i in range(incident_start[v], incident_start[v + 1]):
             f, k = incident_face[i], incident_corner[i]
-            pull_x += pulls[f, k, 0]
-            pull_y += pulls[f, k, 1]
+            for axis in range(2):
+                pull_rows[index, axis] += pulls[f, k, axis]
             for other in range(3):
                 low, high = min(k, other), max(k, other)
                 pair = high if low == 0 else low + high + 1 if low == 1 else 5
-                slot = incident_slot[i, other]
                 for t in range(3):
-                    mix[slot, t] += tensors[f, pair, t]
-        pull_rows[2 * index] = pull_x
-        pull_rows[2 * index + 1] = pull_y
+                    mix[incident_slot[i, other], t] += tensors[f, pair, t]
         for p in range(count):
-            rows[2 * index, p] = jacobian[v, 0, p]
-            rows[2 * index + 1, p] = jacobian[v, 1, p]
-            weighted[2 * index, p] = 0
-            weighted[2 * index + 1, p] = 0
+            weighted[index, 0, p], weighted[index, 1, p] = zero, zero
         for slot in range(slots):
             xx, xy, yy = mix[slot, 0], mix[slot, 1], mix[slot, 2]
             if xx == 0 and yy == 0:
                 continue
-            other_vertex = neighbour[first + slot]
+            row = place[neighbour[start + slot]]
             for p in range(count):
-                dx, dy = jacobian[other_vertex, 0, p], jacobian[other_vertex, 1, p]
-                weighted[2 * index, p] += xx * dx + xy * dy
-                weighted[2 * index + 1, p] += xy * dx + yy * dy
+                dx, dy = jacobian[row, 0, p], jacobian[row, 1, p]
+                weighted[index, 0, p] += xx * dx + xy * dy
+                weighted[index, 1, p] += xy * dx + yy * dy
+
+
+def touched_vertices(surface: Surface, sums: PhotometricSums) -> Int[np.ndarray, "active"]:
+    """Vertices of faces whose colours count."""
+    touched = np.zeros(len(surface.basis.template), bool)
+    touched[surface.faces[sums.weight > 0]] = True
+    return np.flatnonzero(touched)
 
 
 @dataclass(frozen=True)
 class WeightedRows:
-    """The colour term's rows, two per vertex that it touches."""
+    """The colour term's rows: two for each of the vertices that it touches."""
 
-    active: Int[np.ndarray, "active"]
-    """Vertices."""
-    rows: Float[np.ndarray, "two_active unknowns"]
+    rows: Float[np.ndarray, "active 2 unknowns"]
     """J: how their pixels move with the unknowns."""
-    weighted: Float[np.ndarray, "two_active unknowns"]
+    weighted: Float[np.ndarray, "active 2 unknowns"]
     """M·J, M being the picture's structure tensor between vertices."""
-    pulls: Float[np.ndarray, "two_active"]
+    pulls: Float[np.ndarray, "active 2"]
     """Sums of gradient times residual, less by which the term grows."""
 
     def equations(self) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, "unknowns"]]:
         """JᵀMJ and −Jᵀr."""
-        matrix = (self.rows.T @ self.weighted).astype(np.float64)
-        return 0.5 * (matrix + matrix.T), -(self.rows.T @ self.pulls).astype(np.float64)
+        rows = self.rows.reshape(-1, self.rows.shape[2])
+        matrix = (rows.T @ self.weighted.reshape(rows.shape)).astype(np.float64)
+        return 0.5 * (matrix + matrix.T), -(rows.T @ self.pulls.reshape(-1)).astype(np.float64)
 
 
-def weighted_rows(surface: Surface, sums: PhotometricSums, jacobian: Float[np.ndarray, "vertices 2 unknowns"]) -> WeightedRows:
-    """What the normal equations of the colour term are made of."""
-    touched = np.zeros(len(jacobian), bool)
-    touched[surface.faces[sums.weight > 0]] = True
-    active = np.flatnonzero(touched)
-    count = jacobian.shape[2]
-    rows = np.empty((2 * len(active), count), np.float32)
-    weighted = np.empty_like(rows)
-    pulls = np.empty(2 * len(active), np.float32)
-    _weigh_rows(
-        sums.tensors, sums.pulls, surface.neighbour_start, surface.neighbour, surface.incident_start, surface.incident_face,
-        surface.incident_corner, surface.incident_slot, jacobian, active, rows, weighted, pulls,
+def weighted_rows(
+    surface: Surface, sums: PhotometricSums, active: Int[np.ndarray, "active"], jacobian: Float[np.ndarray, "active 2 unknowns"]
+) -> WeightedRows:
+    """What the normal equations of the colour term are made of.
+
+    Args:
+        active: The vertices that the colour term touches, from `touched_vertices`.
+        jacobian: How their pixels move with the unknowns.
+    """
+    place = np.zeros(len(surface.basis.template), np.int64)
+    place[active] = np.arange(len(active))
+    weighted, pulls = np.empty_like(jacobian), np.empty((len(active), 2), np.float32)
+    in_parts(
+        _weigh_rows, len(active), sums.tensors, sums.pulls, surface.neighbour_start, surface.neighbour, surface.incident_start, surface.incident_face,
+        surface.incident_corner, surface.incident_slot, jacobian, active, place, weighted, pulls,
     )  # fmt: skip
-    return WeightedRows(active, rows, weighted, pulls)
-
-
-def normal_equations(
-    surface: Surface, sums: PhotometricSums, jacobian: Float[np.ndarray, "vertices 2 unknowns"]
-) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, "unknowns"]]:
-    """Gauss–Newton matrix JᵀMJ and right-hand side −Jᵀr of the colour term."""
-    return weighted_rows(surface, sums, jacobian).equations()
+    return WeightedRows(jacobian, weighted, pulls)
 
 
 def vertex_tensors(surface: Surface, sums: PhotometricSums) -> Float[np.ndarray, "vertices 3"]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numba import prange
 
 from headcast.compiled import compiled
 from headcast.heads import HeadModel
+from headcast.threads import in_parts
 
 
 @dataclass(frozen=True)
@@ -202,15 +202,47 @@ def _rodrigues(vector):
 
 
 @dataclass(frozen=True)
+class Derivatives:
+    """How pixels of points move."""
+
+    jacobian: Float[np.ndarray, "chosen 2 unknowns"]
+    """Pixels per unit of each unknown."""
+    rest_jacobian: Float[np.ndarray, "chosen 2 3"]
+    """Pixels per metre of the rest position; times the identity basis it gives the motion with identity."""
+
+
+@dataclass(frozen=True)
 class Motion:
-    """Where points are in a frame and how they move."""
+    """Where points are in a frame, and what their derivatives follow from."""
 
     camera_points: Float[np.ndarray, "points 3"]
     pixels: Float[np.ndarray, "points 2"]
-    jacobian: Float[np.ndarray, "points 2 unknowns"]
-    """Pixels per unit of each unknown."""
-    rest_jacobian: Float[np.ndarray, "points 2 3"]
-    """Pixels per metre of the rest position; times the identity basis it gives the motion with identity."""
+    shaped: Float[np.ndarray, "points 3"]
+    """With the frame's expression, joints at rest, head space."""
+    basis: PointBasis
+    skeleton: Skeleton
+    unknowns: Unknowns
+    state: FrameState
+    focal: Float[np.ndarray, "2"]
+
+    def derivatives(self, chosen: Int[np.ndarray, "chosen"] | None = None) -> Derivatives:
+        """Of the chosen points, or of all; exact but for the motion of the joints with expression."""
+        if chosen is None:
+            chosen = np.arange(len(self.pixels))
+        rotations, shifts, pivots, parent_rotations = self.skeleton.posed(self.state, self.unknowns)
+        unknowns, count = self.unknowns, self.unknowns.count
+        turn_joint = np.concatenate([unknowns.joint_idx, unknowns.driver_joint])
+        own_axes = np.concatenate([np.eye(3, dtype=np.float32)[unknowns.joint_axis], unknowns.driver_rotation])
+        turn_axis = np.einsum("tab,tb->ta", parent_rotations[turn_joint], own_axes)
+        first_expression = unknowns.expression.start
+        turn_column = np.concatenate([np.arange(unknowns.angles.start, unknowns.angles.stop), first_expression + unknowns.driver_expression])
+        jacobian, rest_jacobian = np.empty((len(chosen), 2, count), np.float32), np.empty((len(chosen), 2, 3), np.float32)
+        in_parts(
+            _differentiate, len(chosen), chosen, self.shaped, self.camera_points, self.basis.expression_basis, self.basis.weights, rotations, shifts,
+            pivots, self.skeleton.subtree, self.state.rotation.astype(np.float32), self.state.translation.astype(np.float32),
+            np.asarray(self.focal, np.float32), turn_joint, turn_axis, turn_column, first_expression, jacobian, rest_jacobian,
+        )  # fmt: skip
+        return Derivatives(jacobian, rest_jacobian)
 
 
 def move_points(
@@ -222,113 +254,113 @@ def move_points(
     focal: Float[np.ndarray, "2"],
     center: Float[np.ndarray, "2"],
 ) -> Motion:
-    """Points of a frame, their pixels and the derivatives of those (exact but for the motion of the joints with expression)."""
-    rotations, shifts, pivots, parent_rotations = skeleton.posed(state, unknowns)
-    count = len(rest)
-    camera_points = np.empty((count, 3), np.float32)
-    pixels = np.empty((count, 2), np.float32)
-    jacobian = np.empty((count, 2, unknowns.count), np.float32)
-    rest_jacobian = np.empty((count, 2, 3), np.float32)
-    _move(
-        rest, basis.expression_basis, basis.weights, state.expression.astype(np.float32), rotations, shifts, pivots, parent_rotations,
-        skeleton.subtree, state.rotation.astype(np.float32), state.translation.astype(np.float32), np.asarray(focal, np.float32),
-        np.asarray(center, np.float32), unknowns.joint_idx, unknowns.joint_axis, unknowns.driver_expression, unknowns.driver_joint,
-        unknowns.driver_rotation, camera_points, pixels, jacobian, rest_jacobian,
+    """Points of a frame and their pixels."""
+    rotations, shifts, _, _ = skeleton.posed(state, unknowns)
+    expression = state.expression.astype(np.float32)
+    shaped = rest + (basis.expression_basis.reshape(-1, len(expression)) @ expression).reshape(-1, 3)
+    camera_points, pixels = np.empty_like(shaped), np.empty((len(shaped), 2), np.float32)
+    _place(
+        shaped, basis.weights, rotations, shifts, state.rotation.astype(np.float32), state.translation.astype(np.float32),
+        np.asarray(focal, np.float32), np.asarray(center, np.float32), camera_points, pixels,
     )  # fmt: skip
-    return Motion(camera_points, pixels, jacobian, rest_jacobian)
+    return Motion(camera_points, pixels, shaped, basis, skeleton, unknowns, state, focal)
+
+
+@compiled("f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[::1], f4[:,::1], f4[:,::1]", nogil=True, fastmath=True)
+def _place(shaped, weights, joint_rotations, joint_shifts, rotation, translation, focal, center, camera_points, pixels):
+    head = np.empty(3, np.float32)
+    for n in range(len(shaped)):
+        left = np.float32(1)
+        for a in range(3):
+            head[a] = 0
+        for j in range(len(joint_shifts)):
+            w = weights[n, j]
+            if w != 0:
+                left -= w
+                for a in range(3):
+                    moved = joint_shifts[j, a]
+                    for b in range(3):
+                        moved += joint_rotations[j, a, b] * shaped[n, b]
+                    head[a] += w * moved
+        for a in range(3):
+            head[a] += left * shaped[n, a]
+        for a in range(3):
+            point = translation[a]
+            for b in range(3):
+                point += rotation[a, b] * head[b]
+            camera_points[n, a] = point
+        for a in range(2):
+            pixels[n, a] = focal[a] * camera_points[n, a] / max(camera_points[n, 2], np.float32(1e-3)) + center[a]
 
 
 @compiled(
-    "f4[:,::1], f4[:,:,::1], f4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[::1], "
-    "f4[::1], f4[::1], i8[::1], i8[::1], i8[::1], i8[::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1]",
-    parallel=True,
+    "i8, i8, i8[::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], "
+    "i8[::1], f4[:,::1], i8[::1], i8, f4[:,:,::1], f4[:,:,::1]",
+    nogil=True,
     fastmath=True,
 )
-def _move(
-    rest, expression_basis, weights, expression, joint_rotations, joint_shifts, pivots, parent_rotations, subtree, rotation, translation,
-    focal, center, angle_joint, angle_axis, driver_expression, driver_joint, driver_rotation, camera_points, pixels, jacobian, rest_jacobian,
+def _differentiate(
+    first, last, chosen, shaped, camera_points, expression_basis, weights, joint_rotations, joint_shifts, pivots, subtree, rotation, translation,
+    focal, turn_joint, turn_axis, turn_column, first_expression, jacobian, rest_jacobian,
 ):  # fmt: skip
+    zero, one = np.float32(0), np.float32(1)
     joint_count = len(pivots)
-    expression_count = len(expression)
-    first_expression = 6 + len(angle_joint)
-    for n in prange(len(rest)):
-        # Blended motion A·v + shift of the point, and per joint the lever from its pivot.
-        x, y, z = rest[n, 0], rest[n, 1], rest[n, 2]
-        for e in range(expression_count):
-            x += expression_basis[n, 0, e] * expression[e]
-            y += expression_basis[n, 1, e] * expression[e]
-            z += expression_basis[n, 2, e] * expression[e]
-        blend = np.zeros((3, 3), np.float32)
-        head = np.zeros(3, np.float32)
-        lever = np.zeros((joint_count, 3), np.float32)
-        left = np.float32(1.0)
+    blend, project, head_project = np.empty((3, 3), np.float32), np.zeros((2, 3), np.float32), np.empty((2, 3), np.float32)
+    lever, reach, turned = np.empty((joint_count, 3), np.float32), np.empty(joint_count, np.float32), np.empty(3, np.float32)
+    for i in range(first, last):
+        n = chosen[i]
+        # The linear part of the skinning, and per joint the lever of what moves with it from its pivot.
+        left = one
+        for a in range(3):
+            for b in range(3):
+                blend[a, b] = zero
+            for k in range(joint_count):
+                lever[k, a] = zero
+                reach[k] = zero
         for j in range(joint_count):
             w = weights[n, j]
             if w == 0:
                 continue
             left -= w
             for a in range(3):
-                moved = joint_rotations[j, a, 0] * x + joint_rotations[j, a, 1] * y + joint_rotations[j, a, 2] * z + joint_shifts[j, a]
-                head[a] += w * moved
+                moved = joint_shifts[j, a]
                 for b in range(3):
+                    moved += joint_rotations[j, a, b] * shaped[n, b]
                     blend[a, b] += w * joint_rotations[j, a, b]
                 for k in range(joint_count):
                     lever[k, a] += subtree[k, j] * w * (moved - pivots[k, a])
-        head[0] += left * x
-        head[1] += left * y
-        head[2] += left * z
+            for k in range(joint_count):
+                reach[k] += subtree[k, j] * w
         for a in range(3):
             blend[a, a] += left
-        turned = np.empty(3, np.float32)
-        for a in range(3):
-            turned[a] = rotation[a, 0] * head[0] + rotation[a, 1] * head[1] + rotation[a, 2] * head[2]
-            camera_points[n, a] = turned[a] + translation[a]
-        depth = max(camera_points[n, 2], np.float32(1e-3))
-        over = np.float32(1.0) / depth
-        u, v = camera_points[n, 0] * over, camera_points[n, 1] * over
-        pixels[n, 0] = focal[0] * u + center[0]
-        pixels[n, 1] = focal[1] * v + center[1]
-        # How the pixel moves with the camera-space point, and through the head's rotation with the head-space point.
-        project = np.zeros((2, 3), np.float32)
-        project[0, 0] = focal[0] * over
-        project[0, 2] = -focal[0] * u * over
-        project[1, 1] = focal[1] * over
-        project[1, 2] = -focal[1] * v * over
-        turn = np.empty((2, 3), np.float32)
-        chain = np.empty((2, 3), np.float32)
+            turned[a] = camera_points[n, a] - translation[a]
+        # How the pixel moves with the point in camera space, in head space and at rest.
+        over = one / max(camera_points[n, 2], np.float32(1e-3))
         for r in range(2):
-            jacobian[n, r, 0] = -project[r, 1] * turned[2] + project[r, 2] * turned[1]
-            jacobian[n, r, 1] = project[r, 0] * turned[2] - project[r, 2] * turned[0]
-            jacobian[n, r, 2] = -project[r, 0] * turned[1] + project[r, 1] * turned[0]
+            project[r, r] = focal[r] * over
+            project[r, 2] = -focal[r] * camera_points[n, r] * over * over
             for a in range(3):
-                jacobian[n, r, 3 + a] = project[r, a]
-                turn[r, a] = project[r, 0] * rotation[0, a] + project[r, 1] * rotation[1, a] + project[r, 2] * rotation[2, a]
+                head_project[r, a] = zero
+                for b in range(3):
+                    head_project[r, a] += project[r, b] * rotation[b, a]
             for a in range(3):
-                chain[r, a] = turn[r, 0] * blend[0, a] + turn[r, 1] * blend[1, a] + turn[r, 2] * blend[2, a]
-                rest_jacobian[n, r, a] = chain[r, a]
-            for e in range(expression_count):
-                jacobian[n, r, first_expression + e] = (
-                    chain[r, 0] * expression_basis[n, 0, e] + chain[r, 1] * expression_basis[n, 1, e] + chain[r, 2] * expression_basis[n, 2, e]
-                )
-        for d in range(len(angle_joint)):
-            j, axis = angle_joint[d], angle_axis[d]
-            ax, ay, az = parent_rotations[j, 0, axis], parent_rotations[j, 1, axis], parent_rotations[j, 2, axis]
-            sx = ay * lever[j, 2] - az * lever[j, 1]
-            sy = az * lever[j, 0] - ax * lever[j, 2]
-            sz = ax * lever[j, 1] - ay * lever[j, 0]
-            for r in range(2):
-                jacobian[n, r, 6 + d] = turn[r, 0] * sx + turn[r, 1] * sy + turn[r, 2] * sz
-        for d in range(len(driver_expression)):
-            j = driver_joint[d]
-            ax = np.float32(0.0)
-            ay = np.float32(0.0)
-            az = np.float32(0.0)
-            for axis in range(3):
-                ax += parent_rotations[j, 0, axis] * driver_rotation[d, axis]
-                ay += parent_rotations[j, 1, axis] * driver_rotation[d, axis]
-                az += parent_rotations[j, 2, axis] * driver_rotation[d, axis]
-            sx = ay * lever[j, 2] - az * lever[j, 1]
-            sy = az * lever[j, 0] - ax * lever[j, 2]
-            sz = ax * lever[j, 1] - ay * lever[j, 0]
-            for r in range(2):
-                jacobian[n, r, first_expression + driver_expression[d]] += turn[r, 0] * sx + turn[r, 1] * sy + turn[r, 2] * sz
+                rest_jacobian[i, r, a] = zero
+                for b in range(3):
+                    rest_jacobian[i, r, a] += head_project[r, b] * blend[b, a]
+            for a in range(3):
+                jacobian[i, r, a] = turned[(a + 1) % 3] * project[r, (a + 2) % 3] - turned[(a + 2) % 3] * project[r, (a + 1) % 3]
+                jacobian[i, r, 3 + a] = project[r, a]
+            x, y, z = rest_jacobian[i, r, 0], rest_jacobian[i, r, 1], rest_jacobian[i, r, 2]
+            for column in range(6, first_expression):
+                jacobian[i, r, column] = zero
+            for e in range(expression_basis.shape[2]):
+                jacobian[i, r, first_expression + e] = x * expression_basis[n, 0, e] + y * expression_basis[n, 1, e] + z * expression_basis[n, 2, e]
+        for t in range(len(turn_joint)):
+            j = turn_joint[t]
+            if reach[j] == 0:
+                continue
+            for a in range(3):
+                b, c = (a + 1) % 3, (a + 2) % 3
+                across = turn_axis[t, b] * lever[j, c] - turn_axis[t, c] * lever[j, b]
+                for r in range(2):
+                    jacobian[i, r, turn_column[t]] += head_project[r, a] * across

@@ -22,7 +22,8 @@ from headcast.render.kernels.pixels_cpu import (
     mip_levels,
     shade_views,
 )
-from headcast.render.kernels.raster_cpu import BAND_ROWS, fill_views, sort_faces
+from headcast.render.kernels.raster_cpu import BAND_ROWS, fill_views, list_members, sort_faces
+from headcast.threads import in_parts
 
 __all__ = [
     "blend_edges",
@@ -51,10 +52,12 @@ def rasterize(positions, faces, near, cull, face, weights, depth):
     """Fills face (views, h, w), weights (views, h, w, 3) and depth (views, h, w) from positions (views, vertices, 3)."""
     views, height, width = face.shape
     rows = np.empty((views * len(faces), 2), np.int32)
-    starts = np.zeros(views * -(-height // BAND_ROWS) + 2, np.int64)
+    bands, threads = -(-height // BAND_ROWS), numba.get_num_threads()
+    starts = np.zeros(views * bands + 2, np.int64)
     sort_faces(positions, faces, height, width, near, cull, rows, starts)
     members = np.empty(starts[-1], np.int32)
-    fill_views(positions, faces, rows, starts, members, numba.get_num_threads(), face, weights, depth)
+    list_members(rows, len(faces), bands, starts, members)
+    in_parts(fill_views, threads, positions, faces, starts, members, threads, face, weights, depth)
 
 
 def _parts(gradient):

@@ -4,8 +4,6 @@ A band belongs to one thread, faces enter it in their order, and the nearest win
 not depend on the number of threads.
 """
 
-from numba import prange
-
 from headcast.render.kernels.surface import resolve_pixel
 from headcast.render.kernels.targets import cpu_driver
 from headcast.render.kernels.triangle import corner, first_centre, nearness_at, nearness_plane, rows_covered, slope, sorted_by_row, span
@@ -93,17 +91,19 @@ def sort_faces(positions, faces, height, width, near, cull, rows, starts):
     count_members(rows, faces.shape[0], (height + BAND_ROWS - 1) // BAND_ROWS, starts)
 
 
-@cpu_driver("f4[:,:,::1], i4[:,::1], i4[:,::1], i8[::1], i4[::1], i8, i4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1]")
-def fill_views(positions, faces, rows, starts, members, threads, owner, weights, depth):
-    """Fills owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w).
+@cpu_driver("i4[:,::1], i8, i8, i8[::1], i4[::1]", parallel=False)
+def list_members(rows, face_count, bands, starts, members):
+    """Lists the faces of each band in members; see `enter_members`."""
+    enter_members(rows, face_count, bands, starts, members)
 
-    Threads take bands in turn, like dealt cards, so that each gets its share of the rows that show something.
+
+@cpu_driver("i8, i8, f4[:,:,::1], i4[:,::1], i8[::1], i4[::1], i8, i4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1]", parallel=False, nogil=True)
+def fill_views(first, last, positions, faces, starts, members, threads, owner, weights, depth):
+    """Does the share of threads first, …, last − 1 in filling owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w).
+
+    Bands are dealt like cards, so that each thread gets its share of the rows that show something.
     """
-    bands = (owner.shape[1] + BAND_ROWS - 1) // BAND_ROWS
-    tasks = owner.shape[0] * bands
-    enter_members(rows, faces.shape[0], bands, starts, members)
-    per_thread = (tasks + threads - 1) // threads
-    for turn in prange(threads * per_thread):
-        task = turn % per_thread * threads + turn // per_thread
-        if task < tasks:
+    tasks = owner.shape[0] * ((owner.shape[1] + BAND_ROWS - 1) // BAND_ROWS)
+    for thread in range(first, last):
+        for task in range(thread, tasks, threads):
             fill_band(task, positions, faces, starts, members, owner, weights, depth)
