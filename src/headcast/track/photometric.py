@@ -51,20 +51,15 @@ def _sample(texture, u, v, out):
 
 
 @compiled("i4[:,::1], f4[::1], f4[:,::1], i4[::1], i4[::1]", nogil=True)
-def _list_pixels(face_buffer, face_weight, matte, starts, listed):
-    """Lists the pixels that count, face by face: those of face f at starts[f] to starts[f + 1]; starts (faces + 2) is zero on entry."""
+def _chain_pixels(face_buffer, face_weight, matte, latest, before):
+    """Chains the pixels that count, face by face: latest[face] is one, before[pixel] the next, −1 the end; latest is −1 on entry."""
     height, width = face_buffer.shape
-    for turn in range(2):
-        for y in range(height):
-            for x in range(width):
-                f = face_buffer[y, x]
-                if f >= 0 and face_weight[f] > 0 and matte[y, x] > 0:
-                    if turn == 1:
-                        listed[starts[f + 1]] = y * width + x
-                    starts[f + 2 - turn] += 1
-        if turn == 0:
-            for f in range(2, len(starts)):
-                starts[f] += starts[f - 1]
+    for y in range(height):
+        for x in range(width):
+            f = face_buffer[y, x]
+            if f >= 0 and matte[y, x] > 0 and face_weight[f] > 0:
+                before[y * width + x] = latest[f]
+                latest[f] = y * width + x
 
 
 @compiled(
@@ -74,7 +69,7 @@ def _list_pixels(face_buffer, face_weight, matte, starts, listed):
     fastmath=True,
 )
 def _accumulate(
-    first, last, shown, starts, listed, barycentric, image, gradient, matte, faces, face_weight, uv, shading, texture, precision, robust,
+    first, last, shown, latest, before, barycentric, image, gradient, matte, faces, face_weight, uv, shading, texture, precision, robust,
     tensors, pulls, sums,
 ):  # fmt: skip
     height, width, _ = texture.shape
@@ -88,8 +83,8 @@ def _accumulate(
             for k in range(3):
                 tensor[i, k] = zero
         error_sum, pixel_count, weight_sum, cost = zero, zero, zero, zero
-        for entry in range(starts[f], starts[f + 1]):
-            p = listed[entry]
+        p = latest[f]
+        while p >= 0:
             w[0], w[1] = barycentric[p, 0], barycentric[p, 1]
             w[2] = one - w[0] - w[1]
             u, v = zero, zero
@@ -132,6 +127,7 @@ def _accumulate(
                     tensor[slot, 1] += share * w[j] * xy
                     tensor[slot, 2] += share * w[j] * yy
                     slot += 1
+            p = before[p]
         for k in range(3):
             for i in range(6):
                 tensors[f, i, k] = tensor[i, k]
@@ -164,12 +160,12 @@ def compare_colours(
         robust: Residuals beyond 1/√robust standard deviations lose influence.
     """
     count = len(surface.faces)
-    starts, listed = np.zeros(count + 2, np.int32), np.empty(face_buffer.size, np.int32)
-    _list_pixels(face_buffer, surface.face_weight, matte, starts, listed)
-    shown = np.flatnonzero(starts[1:-1] > starts[:-2])
+    latest, before = np.full(count, -1, np.int32), np.empty(face_buffer.size, np.int32)
+    _chain_pixels(face_buffer, surface.face_weight, matte, latest, before)
+    shown = np.flatnonzero(latest >= 0)
     tensors, pulls, sums = np.zeros((count, 6, 3), np.float32), np.zeros((count, 3, 2), np.float32), np.zeros((count, 4), np.float32)
     in_parts(
-        _accumulate, len(shown), shown, starts, listed, barycentric.reshape(-1, 3), image.reshape(-1, 3), gradient.reshape(-1, 3, 2),
+        _accumulate, len(shown), shown, latest, before, barycentric.reshape(-1, 3), image.reshape(-1, 3), gradient.reshape(-1, 3, 2),
         matte.reshape(-1), surface.faces, surface.face_weight, surface.uv, shading, texture,
         np.float32(1 / (3 * sigma * sigma)), np.float32(robust), tensors, pulls, sums,
     )  # fmt: skip

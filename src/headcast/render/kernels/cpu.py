@@ -4,26 +4,10 @@ import numba
 import numpy as np
 
 from headcast.render.kernels import meshes_cpu, pixels_cpu
-from headcast.render.kernels.meshes_cpu import (
-    build_pyramid,
-    build_pyramid_gradient,
-    color_pixels,
-    color_pixels_gradient,
-    sample_points,
-    vertex_normals,
-    vertex_normals_gradient,
-)
-from headcast.render.kernels.pixels_cpu import (
-    STRIPES,
-    blend_edges,
-    blend_edges_gradient,
-    edge_blends,
-    interpolate_views,
-    mip_levels,
-    shade_views,
-)
+from headcast.render.kernels.meshes_cpu import build_pyramid, build_pyramid_gradient, color_pixels, vertex_normals, vertex_normals_gradient
+from headcast.render.kernels.pixels_cpu import STRIPES, edge_blends, mip_levels, shade_views
 from headcast.render.kernels.raster_cpu import BAND_ROWS, fill_views, list_members, sort_faces
-from headcast.threads import in_parts
+from headcast.threads import in_parts, meanwhile
 
 __all__ = [
     "blend_edges",
@@ -75,9 +59,16 @@ def rasterize_gradient(positions, faces, face, grad_weights, grad_depth, gradien
     _add_up(parts, gradient)
 
 
+def interpolate_views(attributes, faces, face, weights, unit, out):
+    """Sets out (views, h, w, channels)."""
+    out.fill(0)
+    pixels_cpu.interpolate_views(attributes, faces, face, weights, unit, out)
+
+
 def interpolate_views_gradient(attributes, faces, face, weights, unit, grad_out, scatter, grad_attributes, grad_weights):
     """Sets the gradient of weights (views, h, w, 3) and, with `scatter`, of attributes (views, n, channels)."""
     parts = _parts(grad_attributes if scatter else grad_attributes[:, :0])
+    grad_weights.fill(0)
     pixels_cpu.interpolate_views_gradient(attributes, faces, face, weights, unit, grad_out, scatter, parts, grad_weights)
     if scatter:
         _add_up(parts, grad_attributes)
@@ -97,9 +88,37 @@ def edge_blends_gradient(positions, faces, neighbours, face, depth, near, blends
     _add_up(parts, gradient)
 
 
+def blend_edges(color, blends, out):
+    """Sets out (views, h, w, channels) to the colours mixed across silhouettes."""
+    np.copyto(out, color)
+    pixels_cpu.blend_edges(color, blends, out)
+
+
+def blend_edges_gradient(color, blends, grad_out, grad_color, grad_blends):
+    """Sets the gradients of the colours and of the shares."""
+    np.copyto(grad_color, grad_out)
+    grad_blends.fill(0)
+    pixels_cpu.blend_edges_gradient(color, blends, grad_out, grad_color, grad_blends)
+
+
+def color_pixels_gradient(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
+    """Sets the gradients of albedo and shading; color is what `color_pixels` gave."""
+    grad_albedo.fill(0)
+    grad_shading.fill(0)
+    meshes_cpu.color_pixels_gradient(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading)
+
+
+def sample_points(texels, levels, uv, level, face, out):
+    """Sets out (points, channels) at uv (points, 2) and level (points,); zeros where face (points,) is negative."""
+    out.fill(0)
+    meshes_cpu.sample_points(texels, levels, uv, level, face, out)
+
+
 def sample_points_gradient(texels, levels, uv, level, face, grad_out, into_uv, into_texels, grad_texels, grad_uv):
-    """Sets the gradient of uv and adds to that of the texels, where asked for; as many threads share the texels as there are."""
+    """Sets the gradient of uv and adds to that of the texels, where asked for, both at once."""
+    scattering = meanwhile(meshes_cpu.scatter_texels, levels, uv, level, face, grad_out, grad_texels) if into_texels else None
     if into_uv:
+        grad_uv.fill(0)
         meshes_cpu.sample_points_gradient(texels, levels, uv, level, face, grad_out, grad_uv)
-    if into_texels:
-        meshes_cpu.scatter_texels(levels, uv, level, face, numba.get_num_threads(), grad_out, grad_texels)
+    if scattering is not None:
+        scattering.result()

@@ -10,6 +10,16 @@ from headcast.render.kernels.texture import halve_texel, sample, sample_position
 BLOCK = 512
 
 
+def covered_points(block, face):
+    """First point of a block that has a face, and the one after the last; equal where none has."""
+    first, last = block * BLOCK, min((block + 1) * BLOCK, face.shape[0])
+    while first < last and face[first] < 0:
+        first += 1
+    while last > first and face[last - 1] < 0:
+        last -= 1
+    return first, last
+
+
 def halve_row(row, texels, levels, level):
     for column in range(levels[level, 2]):
         halve_texel(texels, levels, level, row * levels[level, 2] + column)
@@ -37,39 +47,36 @@ def build_pyramid_gradient(grad_texels, levels):
 
 
 def sample_block(block, texels, levels, uv, level, face, out):
-    for point in range(block * BLOCK, min((block + 1) * BLOCK, face.shape[0])):
+    first, last = covered_points(block, face)
+    for point in range(first, last):
         sample(texels, levels, uv, level, face, point, out)
 
 
 @cpu_driver()
 def sample_points(texels, levels, uv, level, face, out):
-    """Sets out (points, channels) at uv (points, 2) and level (points,); zeros where face (points,) is negative."""
+    """Sets out (points, channels), zeros on entry, at uv (points, 2) and level (points,) where face (points,) is not negative."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
         sample_block(block, texels, levels, uv, level, face, out)
 
 
 def position_gradient_block(block, texels, levels, uv, level, face, grad_out, grad_uv):
-    for point in range(block * BLOCK, min((block + 1) * BLOCK, face.shape[0])):
+    first, last = covered_points(block, face)
+    for point in range(first, last):
         sample_position_gradient(texels, levels, uv, level, face, point, grad_out, grad_uv)
 
 
 @cpu_driver()
 def sample_points_gradient(texels, levels, uv, level, face, grad_out, grad_uv):
-    """Sets the gradient of uv."""
+    """Sets the gradient of uv, zeros on entry."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
         position_gradient_block(block, texels, levels, uv, level, face, grad_out, grad_uv)
 
 
-def scatter_owned(owner, owners, levels, uv, level, face, grad_out, grad_texels):
+@cpu_driver(parallel=False, nogil=True)
+def scatter_texels(levels, uv, level, face, grad_out, grad_texels):
+    """Adds the gradients of the texels, in the points' order: neighbouring points share texels, so one thread does it."""
     for point in range(face.shape[0]):
-        scatter_texel_gradient(levels, uv, level, face, point, grad_out, owner, owners, grad_texels)
-
-
-@cpu_driver()
-def scatter_texels(levels, uv, level, face, owners, grad_out, grad_texels):
-    """Adds the gradients of the texels: each owner passes over all points and adds only to its own texels, in the points' order."""
-    for owner in prange(owners):
-        scatter_owned(owner, owners, levels, uv, level, face, grad_out, grad_texels)
+        scatter_texel_gradient(levels, uv, level, face, point, grad_out, grad_texels)
 
 
 def color_block(block, albedo, shading, face, background, srgb, out):
@@ -85,13 +92,14 @@ def color_pixels(albedo, shading, face, background, srgb, out):
 
 
 def color_gradient_block(block, albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
-    for pixel in range(block * BLOCK, min((block + 1) * BLOCK, face.shape[0])):
+    first, last = covered_points(block, face)
+    for pixel in range(first, last):
         color_gradient(albedo, shading, face, color, pixel, srgb, grad_out, grad_albedo, grad_shading)
 
 
 @cpu_driver()
 def color_pixels_gradient(albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading):
-    """Sets the gradients of albedo and shading; color is what `color_pixels` gave."""
+    """Sets the gradients of albedo and shading, zeros on entry; color is what `color_pixels` gave."""
     for block in prange((face.shape[0] + BLOCK - 1) // BLOCK):
         color_gradient_block(block, albedo, shading, face, color, srgb, grad_out, grad_albedo, grad_shading)
 

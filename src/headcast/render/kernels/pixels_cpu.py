@@ -8,9 +8,9 @@ the caller adds up: threads never write to the same place, and the sums do not d
 
 from numba import prange
 
-from headcast.render.kernels.blend import blend_gradient, blend_pixel
+from headcast.render.kernels.blend import ZERO, blend_gradient, blend_pixel, untouched
 from headcast.render.kernels.edges import pair_blend, pair_blend_gradient
-from headcast.render.kernels.surface import interpolate, interpolate_gradient, resolve_gradient, shade, shade_gradient
+from headcast.render.kernels.surface import covered, interpolate, interpolate_gradient, resolve_gradient, shade, shade_gradient
 from headcast.render.kernels.targets import cpu_driver
 from headcast.render.kernels.texture import mip_level
 
@@ -21,7 +21,8 @@ def resolve_stripe(task, positions, faces, face, grad_weights, grad_depth, parts
     view, part = task // STRIPES, parts[task]
     points, seen, from_weights, from_depth = positions[view], face[view], grad_weights[view], grad_depth[view]
     for row in range(task % STRIPES, face.shape[1], STRIPES):
-        for column in range(face.shape[2]):
+        first, last = covered(seen, row)
+        for column in range(first, last):
             resolve_gradient(points, faces, seen, row, column, from_weights, from_depth, part)
 
 
@@ -35,13 +36,14 @@ def rasterize_gradient(positions, faces, face, grad_weights, grad_depth, parts):
 def interpolate_line(line, attributes, faces, face, weights, unit, out):
     view, row = line // face.shape[1], line % face.shape[1]
     values, seen, shares, image = attributes[view], face[view], weights[view], out[view]
-    for column in range(face.shape[2]):
+    first, last = covered(seen, row)
+    for column in range(first, last):
         interpolate(values, faces, seen, shares, row, column, unit, image)
 
 
 @cpu_driver()
 def interpolate_views(attributes, faces, face, weights, unit, out):
-    """Sets out (views, h, w, channels)."""
+    """Sets out (views, h, w, channels), zeros on entry, where there is a face."""
     for line in prange(face.shape[0] * face.shape[1]):
         interpolate_line(line, attributes, faces, face, weights, unit, out)
 
@@ -50,13 +52,14 @@ def interpolate_stripe(task, attributes, faces, face, weights, unit, grad_out, s
     view, part = task // STRIPES, parts[task]
     values, seen, shares, from_image, into = attributes[view], face[view], weights[view], grad_out[view], grad_weights[view]
     for row in range(task % STRIPES, face.shape[1], STRIPES):
-        for column in range(face.shape[2]):
+        first, last = covered(seen, row)
+        for column in range(first, last):
             interpolate_gradient(values, faces, seen, shares, row, column, unit, from_image, scatter, part, into)
 
 
 @cpu_driver()
 def interpolate_views_gradient(attributes, faces, face, weights, unit, grad_out, scatter, parts, grad_weights):
-    """Sets the gradient of weights and, with `scatter`, adds that of attributes to parts (views · stripes, n, channels)."""
+    """Sets the gradient of weights, zeros on entry, and with `scatter` adds that of attributes to parts (views · stripes, n, channels)."""
     for task in prange(parts.shape[0]):
         interpolate_stripe(task, attributes, faces, face, weights, unit, grad_out, scatter, parts, grad_weights)
 
@@ -124,7 +127,8 @@ def edge_stripe(task, positions, faces, neighbours, face, depth, near, blends, g
     for row in range(task % STRIPES, face.shape[1], STRIPES):
         for column in range(face.shape[2]):
             for axis in range(2):
-                pair_blend_gradient(points, faces, neighbours, seen, distances, near, row, column, axis, shares, from_blends, part)
+                if shares[row, column, axis] != ZERO:
+                    pair_blend_gradient(points, faces, neighbours, seen, distances, near, row, column, axis, shares, from_blends, part)
 
 
 @cpu_driver()
@@ -138,12 +142,13 @@ def blend_line(line, color, blends, out):
     view, row = line // color.shape[1], line % color.shape[1]
     source, shares, image = color[view], blends[view], out[view]
     for column in range(color.shape[2]):
-        blend_pixel(source, shares, row, column, image)
+        if not untouched(shares, row, column):
+            blend_pixel(source, shares, row, column, image)
 
 
 @cpu_driver()
 def blend_edges(color, blends, out):
-    """Sets out (views, h, w, channels) to the colours mixed across silhouettes."""
+    """Mixes the colours across silhouettes in out (views, h, w, channels), on entry the colours."""
     for line in prange(color.shape[0] * color.shape[1]):
         blend_line(line, color, blends, out)
 
@@ -152,11 +157,12 @@ def blend_gradient_line(line, color, blends, grad_out, grad_color, grad_blends):
     view, row = line // color.shape[1], line % color.shape[1]
     source, shares, from_out, into_color, into_blends = color[view], blends[view], grad_out[view], grad_color[view], grad_blends[view]
     for column in range(color.shape[2]):
-        blend_gradient(source, shares, row, column, from_out, into_color, into_blends)
+        if not untouched(shares, row, column):
+            blend_gradient(source, shares, row, column, from_out, into_color, into_blends)
 
 
 @cpu_driver()
 def blend_edges_gradient(color, blends, grad_out, grad_color, grad_blends):
-    """Sets the gradients of the colours and of the shares."""
+    """Sets the gradients of the colours, on entry that of the mixed ones, and of the shares, zeros on entry."""
     for line in prange(color.shape[0] * color.shape[1]):
         blend_gradient_line(line, color, blends, grad_out, grad_color, grad_blends)

@@ -71,4 +71,4 @@ def position_gradients(texels, levels, uv, level, face, grad_out, grad_uv):
 def texel_gradients(levels, uv, level, face, grad_out, grad_texels):
     point = cuda.grid(1)
     if point < face.shape[0]:
-        scatter_texel_gradient(levels, uv, level, face, point, grad_out, 0, 1, grad_texels)
+        scatter_texel_gradient(levels, uv, level, face, point, grad_out, grad_texels)

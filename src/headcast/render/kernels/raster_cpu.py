@@ -4,9 +4,9 @@ A band belongs to one thread, faces enter it in their order, and the nearest win
 not depend on the number of threads.
 """
 
-from headcast.render.kernels.surface import resolve_pixel
+from headcast.render.kernels.surface import covered
 from headcast.render.kernels.targets import cpu_driver
-from headcast.render.kernels.triangle import corner, first_centre, nearness_at, nearness_plane, rows_covered, slope, sorted_by_row, span
+from headcast.render.kernels.triangle import barycentric, corner, first_centre, nearness_at, nearness_plane, rows_covered, slope, sorted_by_row, span
 
 BAND_ROWS = 16
 
@@ -64,6 +64,24 @@ def enter_members(rows, face_count, bands, starts, members):
             starts[base + band + 1] += 1
 
 
+def resolve_run(positions, faces, owner, row, first, last, weights, depth):
+    """Resolves a row's pixels from `first` on that show the same face, and gives the column after them."""
+    f, end = owner[row, first], first + 1
+    while end < last and owner[row, end] == f:
+        end += 1
+    if f >= 0:
+        ax, ay, az = corner(positions, faces[f, 0])
+        bx, by, bz = corner(positions, faces[f, 1])
+        cx, cy, cz = corner(positions, faces[f, 2])
+        for column in range(first, end):
+            to_a, to_b, distance = barycentric(ax, ay, az, bx, by, bz, cx, cy, cz, column + 0.5, row + 0.5)
+            weights[row, column, 0] = to_a
+            weights[row, column, 1] = to_b
+            weights[row, column, 2] = 1.0 - to_a - to_b
+            depth[row, column] = distance
+    return end
+
+
 def fill_band(task, positions, faces, starts, members, owner, weights, depth):
     """Clears a band of rows in one view, draws its faces and resolves it."""
     height, width = owner.shape[1], owner.shape[2]
@@ -75,12 +93,15 @@ def fill_band(task, positions, faces, starts, members, owner, weights, depth):
         for column in range(width):
             own_owner[row, column] = -1
             own_depth[row, column] = 0.0
+            for k in range(3):
+                own_weights[row, column, k] = 0.0
     for place in range(starts[task], starts[task + 1]):
         f = members[place]
         fill_face(own_positions, faces[f, 0], faces[f, 1], faces[f, 2], first_row, last_row, f, own_owner, own_depth)
     for row in range(first_row, last_row):
-        for column in range(width):
-            resolve_pixel(own_positions, faces, own_owner, row, column, own_weights, own_depth)
+        first, last = covered(own_owner, row)
+        while first < last:
+            first = resolve_run(own_positions, faces, own_owner, row, first, last, own_weights, own_depth)
 
 
 @cpu_driver("f4[:,:,::1], i4[:,::1], i8, i8, f8, b1, i4[:,::1], i8[::1]", parallel=False)

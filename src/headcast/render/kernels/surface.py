@@ -15,6 +15,16 @@ STRAIGHT_TO, STRAIGHT_SLOPE = np.float32(0.0031308), np.float32(12.92)
 CURVE_SCALE, CURVE_SHIFT, CURVE_POWER = np.float32(1.055), np.float32(0.055), np.float32(1 / 2.4)
 
 
+def covered(seen, row):
+    """First column of a row that shows a face, and the column after the last; equal where none does."""
+    first, last = 0, seen.shape[1]
+    while first < last and seen[row, first] < 0:
+        first += 1
+    while last > first and seen[row, last - 1] < 0:
+        last -= 1
+    return first, last
+
+
 def resolve_pixel(positions, faces, face, row, column, weights, depth):
     """Sets the three weights of a pixel's face, and its depth; zeros where there is no face."""
     f = face[row, column]
@@ -148,7 +158,7 @@ def color_pixel(albedo, shading, face, background, pixel, srgb, out):
     """Sets a lit surface's colour, encoded as sRGB where asked for, or the background where there is no face; and alpha after it."""
     channels = albedo.shape[1]
     if face[pixel] < 0:
-        behind = pixel % background.shape[0]
+        behind = pixel if pixel < background.shape[0] else pixel % background.shape[0]
         for k in range(channels):
             out[pixel, k] = background[behind, k]
         out[pixel, channels] = ZERO

@@ -113,25 +113,21 @@ def sample_position_gradient(texels, levels, uv, level, face, point, grad_out, g
     grad_uv[point, 1] = along_v
 
 
-def owns(texel, owner, owners):
-    """Blocks of 256 texels belong to the owners in turn."""
-    return (texel // 256) % owners == owner
-
-
-def scatter_texel_gradient(levels, uv, level, face, point, grad_out, owner, owners, grad_texels):
-    """Adds to the gradients of the texels that one owner is responsible for."""
+def scatter_texel_gradient(levels, uv, level, face, point, grad_out, grad_texels):
+    """Adds to the gradients of the texels around a point."""
     if face[point] >= 0:
         finer, fraction = level_pair(levels, level[point])
         for step in range(2):
             share = fraction if step == 1 else ONE - fraction
             if share > ZERO:
-                first, right, down, fx, fy = taps(levels, finer + step, uv[point, 0], uv[point, 1])
-                for tap in range(4):
-                    texel = first + (right if tap % 2 == 1 else 0) + (down if tap >= 2 else 0)
-                    if owns(texel, owner, owners):
-                        part = share * (fx if tap % 2 == 1 else ONE - fx) * (fy if tap >= 2 else ONE - fy)
-                        for k in range(grad_out.shape[1]):
-                            accumulate(grad_texels, texel, k, grad_out[point, k] * part)
+                texel, right, down, fx, fy = taps(levels, finer + step, uv[point, 0], uv[point, 1])
+                lower_share, upper_share = share * fy, share * (ONE - fy)
+                for k in range(grad_out.shape[1]):
+                    upper, lower = upper_share * grad_out[point, k], lower_share * grad_out[point, k]
+                    accumulate(grad_texels, texel, k, upper * (ONE - fx))
+                    accumulate(grad_texels, texel + right, k, upper * fx)
+                    accumulate(grad_texels, texel + down, k, lower * (ONE - fx))
+                    accumulate(grad_texels, texel + down + right, k, lower * fx)
 
 
 def children(levels, level, texel):

@@ -68,9 +68,9 @@ def sorted_by_row(ax, ay, az, bx, by, bz, cx, cy, cz):
 def nearness_plane(ax, ay, az, bx, by, bz, cx, cy, cz):
     """Inverse depth at corner a, its change per pixel in x and y (it is linear in the image), and its least and largest value."""
     near_a, near_b, near_c = 1.0 / az, 1.0 / bz, 1.0 / cz
-    area = twice_area(ax, ay, bx, by, cx, cy)
-    gradient_x = ((near_b - near_a) * (cy - ay) - (near_c - near_a) * (by - ay)) / area
-    gradient_y = ((near_c - near_a) * (bx - ax) - (near_b - near_a) * (cx - ax)) / area
+    over_area = 1.0 / twice_area(ax, ay, bx, by, cx, cy)
+    gradient_x = ((near_b - near_a) * (cy - ay) - (near_c - near_a) * (by - ay)) * over_area
+    gradient_y = ((near_c - near_a) * (bx - ax) - (near_b - near_a) * (cx - ax)) * over_area
     return near_a, gradient_x, gradient_y, smallest(near_a, near_b, near_c), largest(near_a, near_b, near_c)
 
 
@@ -94,12 +94,13 @@ def span(ax, ay, bx, by, long_slope, upper_slope, lower_slope, row, width):
 
 def barycentric(ax, ay, az, bx, by, bz, cx, cy, cz, px, py):
     """Perspective-correct weights of the first two corners, and depth, at a point of the image."""
-    at_a = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / az
-    at_b = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / bz
-    at_c = ((ax - px) * (by - py) - (ay - py) * (bx - px)) / cz
-    total = at_a + at_b + at_c
-    area = at_a * az + at_b * bz + at_c * cz
-    return at_a / total, at_b / total, area / total
+    edge_a = (bx - px) * (cy - py) - (by - py) * (cx - px)
+    edge_b = (cx - px) * (ay - py) - (cy - py) * (ax - px)
+    edge_c = (ax - px) * (by - py) - (ay - py) * (bx - px)
+    # Edge functions over depths, all times the three depths: one division serves all.
+    at_a, at_b, at_c = edge_a * bz * cz, edge_b * cz * az, edge_c * az * bz
+    over_total = 1.0 / (at_a + at_b + at_c)
+    return at_a * over_total, at_b * over_total, (edge_a + edge_b + edge_c) * az * bz * cz * over_total
 
 
 def scatter_position_gradient(positions, a, b, c, px, py, grad_a, grad_b, grad_c, grad_depth, gradient):
