@@ -24,7 +24,7 @@ values = np.ones(2, np.float32)
 half(values)
 assert values.tolist() == [0.5, 0.5]
 claims = Path(tempfile.mkdtemp())
-print(completion_mark(), list(compile_declared(claims)), list(compile_declared(claims, backwards=True)), sep="|")
+print(completion_mark(), list(compile_declared(claims)), list(compile_declared(claims)), sep="|")
 """
 
 

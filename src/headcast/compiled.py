@@ -41,19 +41,25 @@ def declared() -> Mapping[str, tuple[Any, tuple]]:
     return MappingProxyType(_DECLARED)
 
 
-def compile_declared(claims: Path, backwards: bool = False) -> Iterator[str]:
-    """Compiles the declared functions that no other process has claimed, one after another, and yields their names.
+def compile_declared(claims: Path) -> Iterator[str]:
+    """Compiles the declared functions that no other process has claimed, longest first, and yields their names.
 
     Args:
         claims: a folder that the processes which share the work have in common.
-        backwards: from the last to the first, so that two processes meet in the middle.
     """
-    for name in sorted(_DECLARED, reverse=backwards):
+    for name in sorted(_DECLARED, key=lambda name: (-_length(_DECLARED[name][0]), name)):
         with suppress(FileExistsError):
             (claims / name).touch(exist_ok=False)
             dispatcher, types = _DECLARED[name]
             dispatcher.compile(types)
             yield name
+
+
+def _length(dispatcher: Any) -> int:
+    """How much there is to compile: the function's own code and that of the compiled functions which it names."""
+    function = dispatcher.py_func
+    named = [function.__globals__.get(name) for name in function.__code__.co_names]
+    return len(function.__code__.co_code) + sum(_length(other) for other in named if hasattr(other, "py_func"))
 
 
 def completion_mark() -> Path | None:

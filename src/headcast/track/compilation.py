@@ -57,5 +57,5 @@ def compiling() -> Iterator[Compilation | None]:
 
 
 if __name__ == "__main__":
-    for _ in compile_declared(Path(sys.argv[1]), backwards=True):
+    for _ in compile_declared(Path(sys.argv[1])):
         pass
