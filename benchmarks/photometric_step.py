@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
+import headcast  # noqa: F401 (before NumPy: it tells waiting threads to sleep)
+
+# isort: split
 import numba
 import numpy as np
 

@@ -5,12 +5,15 @@ that sleep between calls run a piece each. What a loop computes must not depend 
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numba
+from threadpoolctl import threadpool_limits
+
+P, S, R = ParamSpec("P"), TypeVar("S"), TypeVar("R")
 
 
 @cache
@@ -18,8 +21,22 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, thread_name_prefix="headcast")
 
 
+def with_quiet_blas(steps: Callable[P, Generator[S, None, R]]) -> Callable[P, Generator[S, None, R]]:
+    """Decorates a generator whose matrices are small: while it runs, BLAS works in the calling thread.
+
+    NumPy's own threads gain nothing there, and spin: they take the core that the compiled loops wait for.
+    """
+
+    @wraps(steps)
+    def quiet(*arguments: P.args, **named: P.kwargs) -> Generator[S, None, R]:
+        with threadpool_limits(1, user_api="blas"):
+            return (yield from steps(*arguments, **named))
+
+    return quiet
+
+
 def meanwhile(function: Callable, *arguments: Any) -> Future:
-    """Calls a function that is compiled with `nogil` on another thread."""
+    """Calls a function that lets go of the interpreter, as compiled ones with `nogil` and NumPy's do, on another thread."""
     return _pool().submit(function, *arguments)
 
 

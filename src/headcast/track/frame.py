@@ -73,7 +73,7 @@ def _inner(
 ) -> Float[np.ndarray, "height width"]:
     """1 for pixels around which all faces count and no depth differs by more than `steepest` times the depth, 0 elsewhere."""
     around = np.ones((3, 3), np.uint8)
-    counted = cv2.erode(np.append(face_weight > 0, False)[face].astype(np.uint8), around, borderValue=0)
+    counted = cv2.erode(np.take(np.append(face_weight > 0, False).astype(np.uint8), face), around, borderValue=0)
     nearest, farthest = cv2.erode(depth, around), cv2.dilate(depth, around)
     return (counted * (np.maximum(farthest - depth, depth - nearest) <= steepest * depth)).astype(np.float32)
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from headcast.compiled import compiled
-from headcast.threads import in_parts
+from headcast.threads import in_parts, meanwhile
 from headcast.track.surface import Surface
 
 GAMMA = 2.2
@@ -231,7 +231,9 @@ class WeightedRows:
     def equations(self) -> tuple[Float[np.ndarray, "unknowns unknowns"], Float[np.ndarray, "unknowns"]]:
         """JᵀMJ and −Jᵀr."""
         rows = self.rows.reshape(-1, self.rows.shape[2])
-        matrix = (rows.T @ self.weighted.reshape(rows.shape)).astype(np.float64)
+        weighted, half = self.weighted.reshape(rows.shape), len(self.rows)
+        lower = meanwhile(np.matmul, rows[half:].T, weighted[half:])
+        matrix = (rows[:half].T @ weighted[:half] + lower.result()).astype(np.float64)
         return 0.5 * (matrix + matrix.T), -(rows.T @ self.pulls.reshape(-1)).astype(np.float64)
 
 

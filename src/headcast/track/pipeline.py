@@ -15,6 +15,7 @@ from headcast.errors import InputError
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
+from headcast.threads import with_quiet_blas
 from headcast.track.appearance import Texels
 from headcast.track.config import TrackConfig
 from headcast.track.frame import ROBUST, WORLD_FROM_CAMERA
@@ -63,6 +64,7 @@ def track_capture(capture: Capture, model: HeadModel, config: TrackConfig) -> Tr
             return end.value
 
 
+@with_quiet_blas
 def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
     """Tracks a head, one `Step` per unit of work; the generator's value is the result.
 
