@@ -40,7 +40,7 @@ def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes) -> list[Round]
 def turning(keyframes: Keyframes) -> float:
     """Root mean square angle (rad) of the keyframes' heads about their mean orientation."""
     rotations = torch.from_numpy(np.stack([state.rotation for state in keyframes.states]))
-    return float(angle_between(nearest_rotation(rotations.mean(0)), rotations).square().mean().sqrt())
+    return float(angle_between(nearest_rotation(rotations.mean(0)).expand_as(rotations), rotations).square().mean().sqrt())
 
 
 def solve_by_colours(
