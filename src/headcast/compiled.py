@@ -15,7 +15,7 @@ _DECLARED: dict[str, tuple[Any, tuple]] = {}
 
 
 def compiled(signature: str = "", **options: Any) -> Callable[[FunctionType], Any]:
-    """Decorates a function that Numba compiles; dividing by zero gives what IEEE 754 says.
+    """Decorates a function that Numba compiles: it lets go of the interpreter while it runs, and dividing by zero gives what IEEE 754 says.
 
     Args:
         signature: the types of its arguments in Numba's notation, `f4[:,::1], i8`; with it `compile_declared` compiles it before its
@@ -25,9 +25,9 @@ def compiled(signature: str = "", **options: Any) -> Callable[[FunctionType], An
 
     def decorate(function: FunctionType) -> Any:
         try:
-            dispatcher = numba.njit(cache=True, error_model="numpy", **options)(function)
+            dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
         except RuntimeError:  # no folder where the compiled function could be kept
-            dispatcher = numba.njit(error_model="numpy", **options)(function)
+            dispatcher = numba.njit(nogil=True, error_model="numpy", **options)(function)
         if signature:
             types, _ = numba.core.sigutils.normalize_signature(f"({signature},)")
             _DECLARED[f"{function.__module__}.{function.__name__}"] = dispatcher, types

@@ -195,7 +195,7 @@ def _guided(mask: Float32[ndarray, "256 256"], small: UInt8[ndarray, "256 256 3"
     return mean(_linear_model(mean(guide), mean(coarse), mean(guide * guide), mixed, with_mask, config.filter_epsilon))
 
 
-@compiled("f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,::1], f8", nogil=True)
+@compiled("f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,::1], f8")
 def _linear_model(mean_guide, mean_mask, squares, mixed, with_mask, epsilon):
     """Per pixel the a (3) and b of mask ≈ a · colour + b over its neighbourhood (equations 5 and 6 of the paper, three colours).
 
@@ -227,7 +227,7 @@ def _linear_model(mean_guide, mean_mask, squares, mixed, with_mask, epsilon):
     return model
 
 
-@compiled("f4[:,:,::1], u1[:,:,::1], u1[:,::1], f8", nogil=True)
+@compiled("f4[:,:,::1], u1[:,:,::1], u1[:,::1], f8")
 def _applied(model, colors, before, share):
     """The linear model at each pixel's own colour, as opacity 0 to 255; almost nothing and almost all become nothing and all.
 

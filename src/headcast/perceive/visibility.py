@@ -78,7 +78,7 @@ def _hidden(points: Float[ndarray, "468 3"], faces: Int[ndarray, "852 3"], margi
     return hidden
 
 
-@compiled("f8[:,::1], i4[:,::1], f8, i8[::1], i8[::1], f8[::1], f8, f8[::1]", nogil=True)
+@compiled("f8[:,::1], i4[:,::1], f8, i8[::1], i8[::1], f8[::1], f8, f8[::1]")
 def _mark_hidden(points, faces, margin, first, order, low, cell, hidden):
     """Points lie in `order` by cells of a square grid that begins at `low`; those of a cell start at its entry in `first`.
 

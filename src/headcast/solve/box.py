@@ -40,9 +40,7 @@ def solve_box(
     return np.clip(x, lower, upper)
 
 
-@compiled(
-    "f8[:,::1], f8[::1], f8[::1], f8[::1], f8, i8[::1], f8[::1], f8[:,::1], i8[::1]", nogil=True, fastmath={"contract", "reassoc", "arcp", "nsz"}
-)
+@compiled("f8[:,::1], f8[::1], f8[::1], f8[::1], f8, i8[::1], f8[::1], f8[:,::1], i8[::1]", fastmath={"contract", "reassoc", "arcp", "nsz"})
 def _pivot(hessian, gradient, lower, upper, tight, side, x, factor, places):
     """Sets x, starting from the bound that each unknown stands on: −1 the lower, 1 the upper, 0 none. False for a matrix that is not positive."""
     size = len(x)

@@ -1,5 +1,6 @@
 """Light and albedo of a person in closed form: what keyframes show of each texel, robustly averaged; unseen texels are filled from around."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
-from headcast.threads import in_parts
+from headcast.threads import in_parts, mapped
 from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
 from headcast.track.light import gamma_shading, sh_basis
 from headcast.track.observation import Observation, Picture
@@ -46,19 +47,18 @@ class Texels:
 
 
 @compiled(
-    "i8, i8, i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], "
+    "i4[::1], f4[:,::1], i4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], "
     "f4[:,::1], f4[:,::1], f4[::1]",
-    nogil=True,
     fastmath=True,
 )
 def _look_up(
-    first, last, texel_face, texel_corners, faces, camera_points, normals, shading, focal, center, depth_buffer, image, matte, inner,
+    texel_face, texel_corners, faces, camera_points, normals, shading, focal, center, depth_buffer, image, matte, inner,
     out_color, out_shade, out_weight,
 ):  # fmt: skip
     height, width = depth_buffer.shape
     zero, one = np.float32(0), np.float32(1)
     point, normal = np.empty(3, np.float32), np.empty(3, np.float32)
-    for t in range(first, last):
+    for t in range(len(texel_face)):
         out_weight[t] = zero
         square, along = zero, zero
         for a in range(3):
@@ -106,25 +106,28 @@ def look(person: Person, texels: Texels, observations: list[Observation], states
     shade = np.zeros((len(states), count, 3), np.float32)
     weight = np.zeros((len(states), count), np.float32)
     normals = np.zeros((len(states), len(surface.vertex_idx), 3), np.float32)
-    for k, (observation, state) in enumerate(zip(observations, states, strict=True)):
-        picture: Picture = observation.levels[0]
-        view: View = view_of(person, state, picture.window)
+
+    def sample(k: int) -> None:
+        picture: Picture = observations[k].levels[0]
+        view: View = view_of(person, states[k], picture.window)
         focal = picture.window.focal(person.focal_px).astype(np.float32)
         center = picture.window.center(person.center_px).astype(np.float32)
         depth = np.where(view.face >= 0, view.depth, 0).astype(np.float32)
-        in_parts(
-            _look_up, count, texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
+        _look_up(
+            texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
             picture.image, picture.matte, view.inner, color[k], shade[k], weight[k],
         )  # fmt: skip
         normals[k] = view.normals @ WORLD_FROM_CAMERA.T.astype(np.float32)
+
+    deque(mapped(sample, range(len(states))), maxlen=0)
     return Looks(color, shade, weight, normals)
 
 
-@compiled("f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", fastmath=True)
-def _robust_albedo(color, shade, weight, sigma, rounds, albedo, spread, total):
-    keyframes, texels, _ = color.shape
+@compiled("i8, i8, f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", fastmath=True)
+def _robust_albedo(first, last, color, shade, weight, sigma, rounds, albedo, spread, total):
+    keyframes = len(color)
     robust = np.empty(keyframes, np.float32)
-    for t in range(texels):
+    for t in range(first, last):
         total[t] = 0
         for k in range(keyframes):
             robust[k] = weight[k, t]
@@ -157,7 +160,7 @@ def solve_albedo(
     """Robust weighted mean of colour over shading, its spread (gamma space) and the summed weight, per texel."""
     count = looks.weight.shape[1]
     albedo, spread, total = np.zeros((count, 3), np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
-    _robust_albedo(looks.color, looks.shade, looks.weight, np.float32(sigma), rounds, albedo, spread, total)
+    in_parts(_robust_albedo, count, looks.color, looks.shade, looks.weight, np.float32(sigma), rounds, albedo, spread, total)
     return albedo, spread, total
 
 
@@ -194,20 +197,21 @@ def solve_light(
     normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     basis, weight = sh_basis(normals), looks.weight[:, chosen]
-    light = person.light.astype(np.float64).copy()
+    light = person.light.astype(np.float64)
     if not (weight > 0).any():
         return person.light
-    for channel in range(3):
+
+    def of_channel(channel: int) -> Float[np.ndarray, "9"]:
         target = looks.color[:, chosen, channel].astype(np.float64) ** GAMMA
         known = None if albedo is None else albedo[chosen, channel]
         scale = max(float(np.median(target[weight > 0])), 1e-3)
-        robust = np.ones_like(weight)
+        found, robust = light[:, channel], np.ones_like(weight)
         for _ in range(4):
-            light[:, channel], error = _light_step(
-                target / scale, basis, weight * robust, light[:, channel], None if known is None else known / scale
-            )
+            found, error = _light_step(target / scale, basis, weight * robust, found, None if known is None else known / scale)
             robust = 1 / (1 + (error / 0.2) ** 2) ** 2
-    return light.astype(np.float32)
+        return found
+
+    return np.stack(list(mapped(of_channel, range(3))), 1).astype(np.float32)
 
 
 def _light_step(
@@ -258,8 +262,12 @@ def paint(
         # Brightness is shared between light and albedo: the light's mean over the face is one.
         person = person.changed(light=light if "texture" in person.fixed else light / np.maximum(light[:1], 0.05))
     shaded = np.empty_like(looks.shade)
-    for k, normals in enumerate(looks.normals):
-        _at_texels(texels.face, texels.corners, person.tracked.surface.faces, gamma_shading(normals, np.eye(3), person.light), shaded[k])
+
+    def shade(k: int) -> None:
+        shading = gamma_shading(looks.normals[k], np.eye(3), person.light)
+        _at_texels(texels.face, texels.corners, person.tracked.surface.faces, shading, shaded[k])
+
+    deque(mapped(shade, range(len(shaded))), maxlen=0)
     albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]

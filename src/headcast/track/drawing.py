@@ -103,7 +103,7 @@ def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray,
             picture[y[inside], x[inside]] = color
 
 
-@compiled("u1[:,:,:], i4[:,::1], f4[:,:,::1], i4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4", nogil=True)
+@compiled("u1[:,:,:], i4[:,::1], f4[:,:,::1], i4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4")
 def _paint(picture, face, weights, faces, light, uv, albedo, srgb, opacity):
     rows, columns = albedo.shape[0], albedo.shape[1]
     for y in range(picture.shape[0]):

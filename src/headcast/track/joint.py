@@ -12,8 +12,10 @@ from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix
 
+from headcast.threads import mapped
 from headcast.track.config import TrackConfig
 from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, view_of, with_shared
+from headcast.track.observation import Observation
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
@@ -71,7 +73,7 @@ class Patches:
 
 @dataclass
 class _System:
-    """Sums over the frames: the normal equations of all unknowns (each frame's, then the shared ones) and of the texture's shifts."""
+    """The normal equations of all unknowns (frames', then the shared ones) and of the texture's shifts, of one frame or summed."""
 
     matrix: Float[np.ndarray, "n n"]
     right: Float[np.ndarray, "n"]
@@ -112,43 +114,60 @@ def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackCon
 
 def _assembled(keyframes: Keyframes, config: TrackConfig, patches: Patches, how: Round) -> _System:
     person = keyframes.person
-    surface, own, count = person.tracked.surface, person.tracked.unknowns.count, len(keyframes.states)
+    own, count = person.tracked.unknowns.count, len(keyframes.states)
     size = count * own + len(person.identity) + 1
     system = _System(
         np.zeros((size, size)), np.zeros(size), np.zeros((2 * patches.count, size), np.float32),
         np.zeros((patches.count, 2, 2)), np.zeros((patches.count, 2)),
     )  # fmt: skip
     tangents = patches.tangents(person)
-    for place, (observation, state) in enumerate(zip(keyframes.observations, keyframes.states, strict=True)):
-        mine, shared = slice(place * own, (place + 1) * own), slice(count * own, size)
-        points, _ = landmark_equations(person, state, observation, config, shared=True, scale=how.landmarks / count, relative=1.0)
-        rest = prior_equations(person, state)
-        picture = observation.levels[how.level]
-        view = view_of(person, state, picture.window)
-        sums = colour_sums(person, view, picture, how.robust)
-        active = touched_vertices(surface, sums)
-        moves = view.motion.derivatives(active)
-        from_center = view.motion.pixels[active] - picture.window.center(person.center_px)
-        colours = weighted_rows(surface, sums, active, with_shared(moves, from_center, surface.basis.identity_basis[active]))
-        matrix, right = colours.equations()
-        matrix, right = config.color_information * matrix + points.matrix, config.color_information * right + points.right
-        matrix[:own, :own] += rest.matrix
-        right[:own] += rest.right
-        for rows, part in ((mine, slice(own)), (shared, slice(own, None))):
-            system.matrix[rows, mine] += matrix[part, :own]
-            system.matrix[rows, shared] += matrix[part, own:]
-            system.right[rows] += right[part]
-        # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
-        slide = np.matmul(moves.rest_jacobian, tangents[active])
-        patch = patches.of_vertex[active]
-        coupling = config.color_information * (_gathering(slide, patch, patches.count) @ colours.weighted.reshape(2 * len(active), -1))
-        system.coupling[:, mine] += coupling[:, :own]
-        system.coupling[:, shared] += coupling[:, own:]
-        xx, xy, yy = vertex_tensors(surface, sums)[active].T
-        tensor = np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2)
-        np.add.at(system.stiffness, patch, config.color_information * np.einsum("vij,vik,vkl->vjl", slide, tensor, slide))
-        np.add.at(system.pull, patch, -config.color_information * np.einsum("vij,vi->vj", slide, colours.pulls))
+
+    def part_of(pair: tuple[Observation, FrameState]) -> _System:
+        return _frame_system(person, *pair, config, patches, tangents, how, how.landmarks / count)
+
+    shared = slice(count * own, size)
+    for place, part in enumerate(mapped(part_of, zip(keyframes.observations, keyframes.states, strict=True))):
+        mine = slice(place * own, (place + 1) * own)
+        for rows, of_part in ((mine, slice(own)), (shared, slice(own, None))):
+            system.matrix[rows, mine] += part.matrix[of_part, :own]
+            system.matrix[rows, shared] += part.matrix[of_part, own:]
+            system.right[rows] += part.right[of_part]
+        system.coupling[:, mine] += part.coupling[:, :own]
+        system.coupling[:, shared] += part.coupling[:, own:]
+        system.stiffness += part.stiffness
+        system.pull += part.pull
     return system
+
+
+def _frame_system(
+    person: Person, observation: Observation, state: FrameState, config: TrackConfig, patches: Patches,
+    tangents: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float,
+) -> _System:  # fmt: skip
+    """One keyframe's equations; its own unknowns first."""
+    surface, own, share = person.tracked.surface, person.tracked.unknowns.count, config.color_information
+    points, _ = landmark_equations(person, state, observation, config, shared=True, scale=landmark_share, relative=1.0)
+    rest = prior_equations(person, state)
+    picture = observation.levels[how.level]
+    view = view_of(person, state, picture.window)
+    sums = colour_sums(person, view, picture, how.robust)
+    active = touched_vertices(surface, sums)
+    moves = view.motion.derivatives(active)
+    from_center = view.motion.pixels[active] - picture.window.center(person.center_px)
+    colours = weighted_rows(surface, sums, active, with_shared(moves, from_center, surface.basis.identity_basis[active]))
+    matrix, right = colours.equations()
+    matrix, right = share * matrix + points.matrix, share * right + points.right
+    matrix[:own, :own] += rest.matrix
+    right[:own] += rest.right
+    # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
+    slide = np.matmul(moves.rest_jacobian, tangents[active])
+    patch = patches.of_vertex[active]
+    xx, xy, yy = vertex_tensors(surface, sums)[active].T
+    tensor = np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2)
+    stiffness, pull = np.zeros((patches.count, 2, 2)), np.zeros((patches.count, 2))
+    np.add.at(stiffness, patch, share * np.einsum("vij,vik,vkl->vjl", slide, tensor, slide))
+    np.add.at(pull, patch, -share * np.einsum("vij,vi->vj", slide, colours.pulls))
+    coupling = share * (_gathering(slide, patch, patches.count) @ colours.weighted.reshape(2 * len(active), -1))
+    return _System(matrix, right, coupling, stiffness, pull)
 
 
 def _gathering(slide: Float[np.ndarray, "active 2 2"], patch: Int[np.ndarray, "active"], count: int) -> csr_matrix:

@@ -120,7 +120,7 @@ def _halved(picture: Picture) -> Picture:
     return Picture(window, image, picture_gradient(image), matte)
 
 
-@compiled("f4[:,:,::1], f4[:,:,:,::1]", nogil=True, fastmath=True)
+@compiled("f4[:,:,::1], f4[:,:,:,::1]", fastmath=True)
 def _gradient(image, out):
     height, width, _ = image.shape
     for y in range(height):

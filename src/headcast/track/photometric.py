@@ -50,7 +50,7 @@ def _sample(texture, u, v, out):
         out[c] = w00 * texture[y0, x0, c] + w01 * texture[y0, x0 + 1, c] + w10 * texture[y0 + 1, x0, c] + w11 * texture[y0 + 1, x0 + 1, c]
 
 
-@compiled("i4[:,::1], f4[::1], f4[:,::1], i4[::1], i4[::1]", nogil=True)
+@compiled("i4[:,::1], f4[::1], f4[:,::1], i4[::1], i4[::1]")
 def _chain_pixels(face_buffer, face_weight, matte, latest, before):
     """Chains the pixels that count, face by face: latest[face] is one, before[pixel] the next, −1 the end; latest is −1 on entry."""
     height, width = face_buffer.shape
@@ -65,7 +65,6 @@ def _chain_pixels(face_buffer, face_weight, matte, latest, before):
 @compiled(
     "i8, i8, i8[::1], i4[::1], i4[::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[::1], i4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], "
     "f4, f4, f4[:,:,::1], f4[:,:,::1], f4[:,::1]",
-    nogil=True,
     fastmath=True,
 )
 def _accumulate(
@@ -167,14 +166,13 @@ def compare_colours(
     in_parts(
         _accumulate, len(shown), shown, latest, before, barycentric.reshape(-1, 3), image.reshape(-1, 3), gradient.reshape(-1, 3, 2),
         matte.reshape(-1), surface.faces, surface.face_weight, surface.uv, shading, texture,
-        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), tensors, pulls, sums,
+        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), tensors, pulls, sums, grain=512,
     )  # fmt: skip
     return PhotometricSums(tensors, pulls, squared_error=sums[:, 0], pixels=sums[:, 1], weight=sums[:, 2], cost=sums[:, 3])
 
 
 @compiled(
     "i8, i8, f4[:,:,::1], f4[:,:,::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[::1], i4[:,::1], f4[:,:,::1], i8[::1], i8[::1], f4[:,:,::1], f4[:,::1]",
-    nogil=True,
     fastmath=True,
 )
 def _weigh_rows(
@@ -251,7 +249,7 @@ def weighted_rows(
     weighted, pulls = np.empty_like(jacobian), np.empty((len(active), 2), np.float32)
     in_parts(
         _weigh_rows, len(active), sums.tensors, sums.pulls, surface.neighbour_start, surface.neighbour, surface.incident_start, surface.incident_face,
-        surface.incident_corner, surface.incident_slot, jacobian, active, place, weighted, pulls,
+        surface.incident_corner, surface.incident_slot, jacobian, active, place, weighted, pulls, grain=512,
     )  # fmt: skip
     return WeightedRows(jacobian, weighted, pulls)
 

@@ -15,7 +15,7 @@ from headcast.errors import InputError
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
-from headcast.threads import with_quiet_blas
+from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
 from headcast.track.appearance import Texels
 from headcast.track.config import TrackConfig
 from headcast.track.frame import ROBUST, WORLD_FROM_CAMERA
@@ -93,11 +93,13 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     refined = config.mode == "full" and config.photometric
     states: dict[int, FrameState] = {}
     quality: dict[int, FrameQuality] = {}
+    measuring: dict[int, Errand[FrameQuality]] = {}
     for step, observation, state in track_forward(keyframes.person, clip.observations, clip.clock, config, clip.count):
         states[observation.frame_idx] = state
         if not refined:
-            quality[observation.frame_idx] = measure_frame(keyframes.person, observation, state, config)
+            measuring[observation.frame_idx] = meanwhile(measure_frame, keyframes.person, observation, state, config)
         yield step
+    quality.update((idx, measured.result()) for idx, measured in measuring.items())
     watch.stage("frames")
 
     if refined:
@@ -115,9 +117,13 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
             states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
         watch.stage("refine")
 
-        for done, observation in enumerate(clip.observations(None), start=1):
-            idx = observation.frame_idx
-            quality[idx] = measure_frame(keyframes.person, observation, states[idx], config)
+        person, found = keyframes.person, states
+
+        def measured(observation: Observation) -> tuple[int, FrameQuality]:
+            return observation.frame_idx, measure_frame(person, observation, found[observation.frame_idx], config)
+
+        for done, (idx, one) in enumerate(mapped(measured, clip.observations(None)), start=1):
+            quality[idx] = one
             yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
         watch.stage("measure")
     track = _assemble(capture, keyframes, states, quality, config)

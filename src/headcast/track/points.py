@@ -240,7 +240,7 @@ class Motion:
         in_parts(
             _differentiate, len(chosen), chosen, self.shaped, self.camera_points, self.basis.expression_basis, self.basis.weights, rotations, shifts,
             pivots, self.skeleton.subtree, self.state.rotation.astype(np.float32), self.state.translation.astype(np.float32),
-            np.asarray(self.focal, np.float32), turn_joint, turn_axis, turn_column, first_expression, jacobian, rest_jacobian,
+            np.asarray(self.focal, np.float32), turn_joint, turn_axis, turn_column, first_expression, jacobian, rest_jacobian, grain=512,
         )  # fmt: skip
         return Derivatives(jacobian, rest_jacobian)
 
@@ -266,7 +266,7 @@ def move_points(
     return Motion(camera_points, pixels, shaped, basis, skeleton, unknowns, state, focal)
 
 
-@compiled("f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[::1], f4[:,::1], f4[:,::1]", nogil=True, fastmath=True)
+@compiled("f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[::1], f4[:,::1], f4[:,::1]", fastmath=True)
 def _place(shaped, weights, joint_rotations, joint_shifts, rotation, translation, focal, center, camera_points, pixels):
     head = np.empty(3, np.float32)
     for n in range(len(shaped)):
@@ -296,7 +296,6 @@ def _place(shaped, weights, joint_rotations, joint_shifts, rotation, translation
 @compiled(
     "i8, i8, i8[::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], "
     "i8[::1], f4[:,::1], i8[::1], i8, f4[:,:,::1], f4[:,:,::1]",
-    nogil=True,
     fastmath=True,
 )
 def _differentiate(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from headcast.solve import Step, solve_chain
+from headcast.threads import mapped
 from headcast.track.config import Motion, TrackConfig
 from headcast.track.frame import FrameFit, difference, fit_frame, fit_landmarks, landmark_equations, state_vector
 from headcast.track.observation import Observation
@@ -111,12 +112,15 @@ def linearise(
         steps: Per level of the pictures, finest first.
         before: Whom the states belong to, where the person has changed since.
     """
-    for done, observation in enumerate(observations(None), start=1):
+
+    def fitted(observation: Observation) -> tuple[int, FrameFit]:
         state = states[observation.frame_idx]
         if before is not None:
             state = carried_over(before, person, observation, state, config)
-        fit = fit_frame(person, observation, state, config, steps=steps)
-        yield Step(stage, done, len(states), {"inliers": fit.inlier_share}, frame_idx=observation.frame_idx), observation.frame_idx, fit
+        return observation.frame_idx, fit_frame(person, observation, state, config, steps=steps)
+
+    for done, (idx, fit) in enumerate(mapped(fitted, observations(None)), start=1):
+        yield Step(stage, done, len(states), {"inliers": fit.inlier_share}, frame_idx=idx), idx, fit
 
 
 def smooth(person: Person, fits: Mapping[int, FrameFit], clock: Clock, config: TrackConfig) -> dict[int, FrameState]:

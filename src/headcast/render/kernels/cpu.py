@@ -1,6 +1,5 @@
 """Every operation on the CPU, under the names and with the arguments that `cuda` has too: NumPy arrays in, NumPy arrays filled."""
 
-import numba
 import numpy as np
 
 from headcast.render.kernels import meshes_cpu, pixels_cpu
@@ -36,12 +35,12 @@ def rasterize(positions, faces, near, cull, face, weights, depth):
     """Fills face (views, h, w), weights (views, h, w, 3) and depth (views, h, w) from positions (views, vertices, 3)."""
     views, height, width = face.shape
     rows = np.empty((views * len(faces), 2), np.int32)
-    bands, threads = -(-height // BAND_ROWS), numba.get_num_threads()
+    bands = -(-height // BAND_ROWS)
     starts = np.zeros(views * bands + 2, np.int64)
     sort_faces(positions, faces, height, width, near, cull, rows, starts)
     members = np.empty(starts[-1], np.int32)
     list_members(rows, len(faces), bands, starts, members)
-    in_parts(fill_views, threads, positions, faces, starts, members, threads, face, weights, depth)
+    in_parts(fill_views, bands, positions, faces, starts, members, bands, face, weights, depth)
 
 
 def _parts(gradient):

@@ -72,7 +72,7 @@ def sample_points_gradient(texels, levels, uv, level, face, grad_out, grad_uv):
         position_gradient_block(block, texels, levels, uv, level, face, grad_out, grad_uv)
 
 
-@cpu_driver(parallel=False, nogil=True)
+@cpu_driver(parallel=False)
 def scatter_texels(levels, uv, level, face, grad_out, grad_texels):
     """Adds the gradients of the texels, in the points' order: neighbouring points share texels, so one thread does it."""
     for point in range(face.shape[0]):

@@ -118,13 +118,13 @@ def list_members(rows, face_count, bands, starts, members):
     enter_members(rows, face_count, bands, starts, members)
 
 
-@cpu_driver("i8, i8, f4[:,:,::1], i4[:,::1], i8[::1], i4[::1], i8, i4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1]", parallel=False, nogil=True)
-def fill_views(first, last, positions, faces, starts, members, threads, owner, weights, depth):
-    """Does the share of threads first, …, last − 1 in filling owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w).
+@cpu_driver("i8, i8, f4[:,:,::1], i4[:,::1], i8[::1], i4[::1], i8, i4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1]", parallel=False)
+def fill_views(first, last, positions, faces, starts, members, shares, owner, weights, depth):
+    """Does shares first, …, last − 1 of filling owner (views, h, w), weights (views, h, w, 3) and depth (views, h, w).
 
-    Bands are dealt like cards, so that each thread gets its share of the rows that show something.
+    Bands are dealt like cards, so that each share has as many of the rows that show something.
     """
     tasks = owner.shape[0] * ((owner.shape[1] + BAND_ROWS - 1) // BAND_ROWS)
-    for thread in range(first, last):
-        for task in range(thread, tasks, threads):
+    for share in range(first, last):
+        for task in range(share, tasks, shares):
             fill_band(task, positions, faces, starts, members, owner, weights, depth)

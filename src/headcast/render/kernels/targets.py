@@ -49,12 +49,12 @@ def cpu_body(function: FunctionType) -> Callable:
     return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)(linked(function, cpu_body))
 
 
-def cpu_driver(signature: str = "", parallel: bool = True, nogil: bool = False) -> Callable[[FunctionType], Callable]:
+def cpu_driver(signature: str = "", parallel: bool = True) -> Callable[[FunctionType], Callable]:
     """Decorates a loop over bodies that is compiled for the CPU, with `prange` spread over the threads; for the arguments see `compiled`."""
 
     def decorate(function: FunctionType) -> Callable:
         driver = linked(function, cpu_body)
         driver.__qualname__ = f"{function.__qualname__}_{_FINGERPRINT}"
-        return compiled(signature, parallel=parallel, nogil=nogil)(driver)
+        return compiled(signature, parallel=parallel)(driver)
 
     return decorate
