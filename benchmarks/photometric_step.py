@@ -73,7 +73,7 @@ def whole_step(person: Person, state: FrameState, picture: Picture) -> FrameStat
     """What the tracker does per iteration, colours only (landmarks are measured apart)."""
     view = view_of(person, state, picture.window)
     equations = colour_equations(person, view, colour_sums(person, view, picture), CONFIG)
-    return step_frame(person, state, equations + prior_equations(person, state))
+    return step_frame(person, state, equations + prior_equations(person, state))[0]
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, UInt8
 from numpy import ndarray
-from torch import Tensor
 
 from headcast.compiled import compiled
 from headcast.heads import HeadModel
@@ -87,10 +86,10 @@ def paint_faces(
     _paint(picture, face, weights, surface.faces, light, surface.uv, surface.albedo, _SRGB, np.float32(opacity))
 
 
-def headlight(normals_in_camera: Float[Tensor, "*batch vertices 3"]) -> Float[Tensor, "*batch vertices 1"]:
+def headlight(normals_in_camera: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 1"]:
     """Linear shading by a lamp above the camera's right and a little light from everywhere."""
-    direction = normals_in_camera.new_tensor([0.35, -0.4, -0.85])
-    return (0.05 + 0.8 * (normals_in_camera @ direction).clamp_min(0) ** 1.4)[..., None]
+    facing = normals_in_camera @ np.array([0.35, -0.4, -0.85], np.float32)
+    return (0.05 + 0.8 * np.maximum(facing, 0) ** 1.4)[:, None]
 
 
 def paint_dots(picture: UInt8[ndarray, "height width 3"], points: Float[ndarray, "dots 2"], color: tuple[int, int, int], size_px: int = 2) -> None:

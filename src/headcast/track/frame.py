@@ -22,6 +22,9 @@ WORLD_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 ROBUST = (0.15, 0.03, 0.005)
 """How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
 
+_SETTLED = 8.0
+"""A step that gains less (in units of half a squared standard deviation) is the last on its level: the next would gain a fraction of that."""
+
 _STEEPEST = 4.0
 """Depth that neighbouring pixels of one surface may differ by, in pixels; more is an outline. There the picture mixes what is before with what is
 behind, and its gradient is that of the outline, not of the skin: it would pull the head's edge outwards by half a pixel."""
@@ -103,18 +106,27 @@ def _faced(person: Person, state: FrameState, motion: Motion) -> Float[np.ndarra
     return np.clip(-(normals * sight).sum(1) / 0.5, 0.05, 1)
 
 
+def _landmark_motion(person: Person, state: FrameState) -> Motion:
+    return move_points(
+        person.tracked.landmarks, person.landmark_rest, person.skeleton, person.tracked.unknowns, state, person.focal_px, person.center_px
+    )
+
+
+def landmark_residuals(person: Person, state: FrameState, observation: Observation) -> Float[np.ndarray, "landmarks 2"]:
+    """Detected less projected landmarks (source px)."""
+    return (observation.landmarks - _landmark_motion(person, state).pixels).astype(np.float64)
+
+
 def landmark_equations(
     person: Person, state: FrameState, observation: Observation, config: TrackConfig, shared: bool, scale: float = 1.0, relative: float | None = None
-) -> tuple[Equations, Float[np.ndarray, "landmarks 2"]]:
-    """Equations of the landmark term and its residuals (detected less projected, source px).
+) -> Equations:
+    """Equations of the landmark term.
 
     With `shared` the unknowns go on with identity coefficients and the logarithm of the focal length. `scale` is the share of the evidence of
     single landmarks that counts, `relative` that of openings and irises (the same, where it is not said): detectors put whole parts of a face
     in the wrong place, but know how far a mouth is open.
     """
-    motion = move_points(
-        person.tracked.landmarks, person.landmark_rest, person.skeleton, person.tracked.unknowns, state, person.focal_px, person.center_px
-    )
+    motion = _landmark_motion(person, state)
     moves = motion.derivatives()
     jacobian = with_shared(moves, motion.pixels - person.center_px, person.tracked.landmarks.identity_basis) if shared else moves.jacobian
     residual = (observation.landmarks - motion.pixels).astype(np.float64)
@@ -134,7 +146,7 @@ def landmark_equations(
     right = (np.concatenate([residual, difference]) * root).astype(np.float32)
     rows = rows.reshape(-1, rows.shape[2])
     cost = 0.5 * float((residual**2).sum(1) @ (weight * scaled) + (difference**2).sum(1) @ (weight_relative * scaled_relative))
-    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64), cost), residual
+    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64), cost)
 
 
 def with_shared(
@@ -197,8 +209,11 @@ def difference(state: FrameState, other: FrameState, unknowns) -> Float[np.ndarr
     return step
 
 
-def step_frame(person: Person, state: FrameState, equations: Equations, damping: float = 1e-3) -> FrameState:
-    """The state after solving the equations within the bounds of the expressions, with the head's turn limited to 12° a step."""
+def step_frame(person: Person, state: FrameState, equations: Equations, damping: float = 1e-3) -> tuple[FrameState, float]:
+    """The state after solving the equations within the bounds of the expressions, and by how much the cost should fall.
+
+    The head's turn is limited to 12° a step.
+    """
     prior, unknowns = person.tracked.prior, person.tracked.unknowns
     position = state_vector(state, unknowns)
     matrix = equations.matrix + np.diag(damping * np.diag(equations.matrix) + 1e-9)
@@ -206,7 +221,8 @@ def step_frame(person: Person, state: FrameState, equations: Equations, damping:
     turn = np.linalg.norm(change[:3])
     if turn > 0.2:
         change[:3] *= 0.2 / turn
-    return state.moved(change, unknowns)
+    gain = float(change @ equations.right - 0.5 * change @ equations.matrix @ change)
+    return state.moved(change, unknowns), gain
 
 
 @dataclass(frozen=True)
@@ -227,8 +243,8 @@ class FrameFit:
 def fit_landmarks(person: Person, observation: Observation, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
     """Pose and expression from landmarks alone."""
     for _ in range(steps):
-        equations, _ = landmark_equations(person, state, observation, config, shared=False)
-        state = step_frame(person, state, equations + prior_equations(person, state))
+        equations = landmark_equations(person, state, observation, config, shared=False)
+        state, _ = step_frame(person, state, equations + prior_equations(person, state))
     return state
 
 
@@ -243,7 +259,7 @@ def fit_frame(
     """Pose and expression of a frame.
 
     Args:
-        steps: Gauss–Newton steps per level, finest first; the coarsest level is solved first, levels that the picture is too small for are left out.
+        steps: Most Gauss–Newton steps per level, finest first; the coarsest level is solved first. Levels that the picture lacks are left out.
         pull: A state to stay near, and how strongly (precision per unknown).
     """
     unknowns = person.tracked.unknowns
@@ -253,11 +269,13 @@ def fit_frame(
             view = view_of(person, state, picture.window)
             sums = colour_sums(person, view, picture, ROBUST[level])
             data = colour_equations(person, view, sums, config)
-            points, _ = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+            points = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
             own = data + points + prior_equations(person, state)
             linearised_at = state
             total = own if pull is None else own + towards(state, pull[0], unknowns, pull[1])
-            state = step_frame(person, state, total)
+            state, gain = step_frame(person, state, total)
+            if gain < _SETTLED:
+                break
     possible = float(sums.pixels @ person.tracked.surface.face_weight) / (3 * person.color_sigma**2)
     return FrameFit(
         state, own, linearised_at, float(sums.squared_error.sum()), float(sums.pixels.sum()), float(sums.weight.sum()) / max(possible, 1e-9)

@@ -145,7 +145,7 @@ def _frame_system(
 ) -> _System:  # fmt: skip
     """One keyframe's equations; its own unknowns first."""
     surface, own, share = person.tracked.surface, person.tracked.unknowns.count, config.color_information
-    points, _ = landmark_equations(person, state, observation, config, shared=True, scale=landmark_share, relative=1.0)
+    points = landmark_equations(person, state, observation, config, shared=True, scale=landmark_share, relative=1.0)
     rest = prior_equations(person, state)
     picture = observation.levels[how.level]
     view = view_of(person, state, picture.window)

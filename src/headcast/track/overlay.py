@@ -16,14 +16,17 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.capture import Capture
-from headcast.geometry import Camera, Transform, vertex_normals
+from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
-from headcast.render import image_positions, linear_from_srgb, rasterize_arrays, sh_basis
+from headcast.render import linear_from_srgb, rasterize_arrays
+from headcast.render.arrays import NEAR_M
 from headcast.solve.step import Step
 from headcast.store import replace_file
 from headcast.track.drawing import Surface, headlight, paint_dots, paint_faces, region_colors
+from headcast.track.light import sh_basis
 from headcast.track.person import FACE_OVAL, RELATIVE
 from headcast.track.prefetch import ahead
+from headcast.track.surface import incidences, surface_normals
 from headcast.track.track import Track
 
 _BACKGROUND = (24, 26, 30)
@@ -123,6 +126,13 @@ class _Head:
     """Linear."""
 
 
+def _in_panel(points: Float32[ndarray, "vertices 3"], camera: Camera) -> Float32[ndarray, "vertices 3"]:
+    """(x_px, y_px, depth_m) of world points; a head is always before its camera."""
+    inside = points @ camera.camera_from_world.rotation.numpy().T + camera.camera_from_world.translation.numpy()
+    pixels = inside[:, :2] / np.maximum(inside[:, 2:], NEAR_M) * camera.focal_px.numpy() + camera.center_px.numpy()
+    return np.concatenate([pixels, inside[:, 2:]], 1).astype(np.float32)
+
+
 class _Painter:
     """Composes the panels of a frame; use it as a context."""
 
@@ -131,7 +141,10 @@ class _Painter:
         self._camera = window.camera(track.camera)
         white = Surface.white(model)
         self._surfaces = (white, white, white if albedo is None else Surface.textured(model, albedo))
-        self._colors = linear_from_srgb(torch.from_numpy(region_colors(model)))
+        self._colors = linear_from_srgb(torch.from_numpy(region_colors(model))).numpy()
+        faces = model.faces.numpy().astype(np.int32)
+        incident_face, _, incident_start = incidences(faces, len(model.template))
+        self._around = faces, incident_start, incident_face
         self._middle = track.head(model).vertices.mean(0)
         self._blank = np.full((window.panel_px, 4 * window.panel_px, 3), _BACKGROUND, np.uint8)
         self._threads = ThreadPoolExecutor(len(self._surfaces), "paint")
@@ -145,15 +158,16 @@ class _Painter:
     def heads(self) -> Iterator[_Head]:
         """The heads of all frames in order, posed a few at a time."""
         head, panel = self._track.head(self._model), self._window.panel_px
+        lit = None if self._surfaces[2] is self._surfaces[1] else self._track.light.numpy()
         for first in range(0, self._track.frame_count, _CHUNK):
-            vertices = head.posed(self._track.pose(slice(first, first + _CHUNK))).vertices
-            normals = vertex_normals(vertices, self._model.faces)
-            for frame_idx, (points, directions) in enumerate(zip(vertices, normals, strict=True), start=first):
+            chunk = head.posed(self._track.pose(slice(first, first + _CHUNK))).vertices.numpy()
+            for frame_idx, points in enumerate(chunk, start=first):
                 cameras = (self._camera, *(side_camera(self._track, frame_idx, self._middle, degrees, panel) for degrees in _TURN_DEG))
-                light = [headlight(directions @ camera.camera_from_world.rotation.T) * self._colors for camera in cameras]
-                if self._surfaces[2] is not self._surfaces[1]:
-                    light[2] = (sh_basis(directions) @ self._track.light).clamp_min(0.02)
-                yield _Head(torch.stack([image_positions(points, camera) for camera in cameras]).numpy(), torch.stack(light).numpy())
+                normals = surface_normals(points, *self._around)
+                light = [headlight(normals @ camera.camera_from_world.rotation.numpy().T) * self._colors for camera in cameras]
+                if lit is not None:
+                    light[2] = np.maximum(sh_basis(normals) @ lit, np.float32(0.02))
+                yield _Head(np.stack([_in_panel(points, camera) for camera in cameras]), np.stack(light).astype(np.float32))
 
     def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Head) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px

@@ -11,7 +11,7 @@ from headcast.geometry import angle_between, nearest_rotation
 from headcast.solve import Step
 from headcast.track.appearance import Texels, paint
 from headcast.track.config import TrackConfig
-from headcast.track.frame import ROBUST, landmark_equations
+from headcast.track.frame import ROBUST, landmark_residuals
 from headcast.track.joint import Patches, Round, joint_colour_step
 from headcast.track.person import Person, interocular
 from headcast.track.person_fit import Keyframes, SharedPrior
@@ -84,7 +84,7 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
     basis = person.tracked.landmarks
     plain = person.changed(landmark_offsets=np.zeros_like(person.landmark_offsets))
     for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
-        _, residual = landmark_equations(plain, state, observation, config, shared=False)
+        residual = landmark_residuals(plain, state, observation)
         sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
         weight = observation.confidence / sigma**2
         motion = move_points(basis, plain.landmark_rest, plain.skeleton, plain.tracked.unknowns, state, plain.focal_px, plain.center_px)

@@ -95,7 +95,7 @@ def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, da
     blocks, fixed = [], []
     cost = 0.0
     for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
-        total, _ = landmark_equations(person, state, observation, config, shared=True, scale=repeated_share(len(keyframes.states)))
+        total = landmark_equations(person, state, observation, config, shared=True, scale=repeated_share(len(keyframes.states)))
         matrix, right = total.matrix, total.right
         rest = prior_equations(person, state)
         matrix[:own, :own] += rest.matrix
@@ -118,7 +118,7 @@ def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, da
     changed = person.changed(identity=person.identity + shared[:-1], focal_px=person.focal_px * np.exp(shared[-1]))
     # Given the shared step, each frame takes its own best one within the bounds.
     states = tuple(
-        step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)
+        step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)[0]
         for state, (matrix, right) in zip(keyframes.states, blocks, strict=True)
     )
     return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1]))), cost

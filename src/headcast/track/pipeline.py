@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
@@ -35,6 +36,8 @@ from headcast.track.track import Track
 
 _FULL_INFORMATION_PX = 256
 """Side of the picture in which `TrackConfig.color_information` holds."""
+_MEASURED_LATER = 4
+"""Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
 _COARSEST_PX = 32
 """Side below which a picture of a head says nothing any more."""
 
@@ -93,13 +96,16 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     refined = config.mode == "full" and config.photometric
     states: dict[int, FrameState] = {}
     quality: dict[int, FrameQuality] = {}
-    measuring: dict[int, Errand[FrameQuality]] = {}
+    measuring: deque[tuple[int, Errand[FrameQuality]]] = deque()
     for step, observation, state in track_forward(keyframes.person, clip.observations, clip.clock, config, clip.count):
         states[observation.frame_idx] = state
         if not refined:
-            measuring[observation.frame_idx] = meanwhile(measure_frame, keyframes.person, observation, state, config)
+            measuring.append((observation.frame_idx, meanwhile(measure_frame, keyframes.person, observation, state)))
+        if len(measuring) > _MEASURED_LATER:
+            idx, errand = measuring.popleft()
+            quality[idx] = errand.result()
         yield step
-    quality.update((idx, measured.result()) for idx, measured in measuring.items())
+    quality.update((idx, errand.result()) for idx, errand in measuring)
     watch.stage("frames")
 
     if refined:
@@ -120,7 +126,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
         person, found = keyframes.person, states
 
         def measured(observation: Observation) -> tuple[int, FrameQuality]:
-            return observation.frame_idx, measure_frame(person, observation, found[observation.frame_idx], config)
+            return observation.frame_idx, measure_frame(person, observation, found[observation.frame_idx])
 
         for done, (idx, one) in enumerate(mapped(measured, clip.observations(None)), start=1):
             quality[idx] = one

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headcast.compiled import compiled
-from headcast.track.config import TrackConfig
-from headcast.track.frame import View, landmark_equations, view_of
+from headcast.track.frame import View, landmark_residuals, view_of
 from headcast.track.observation import Observation
 from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
@@ -58,9 +57,9 @@ def _srgb_error(face_buffer, barycentric, image, matte, faces, face_weight, uv, 
     return total, count
 
 
-def measure_frame(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameQuality:
+def measure_frame(person: Person, observation: Observation, state: FrameState) -> FrameQuality:
     """Quality of a frame at tracking resolution; PSNR is 0 where there is no texture or no face pixel."""
-    _, residual = landmark_equations(person, state, observation, config, shared=False)
+    residual = landmark_residuals(person, state, observation)
     picture = observation.levels[0]
     view = view_of(person, state, picture.window)
     psnr = 0.0

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from headcast.solve import Step, solve_chain
 from headcast.threads import mapped
 from headcast.track.config import Motion, TrackConfig
-from headcast.track.frame import FrameFit, difference, fit_frame, fit_landmarks, landmark_equations, state_vector
+from headcast.track.frame import FrameFit, difference, fit_frame, fit_landmarks, landmark_residuals, state_vector
 from headcast.track.observation import Observation
 from headcast.track.person import Person, Prior, interocular
 from headcast.track.person_fit import pose_from_landmarks
@@ -52,9 +52,9 @@ def first_state(person: Person, observation: Observation, config: TrackConfig) -
     return fit_landmarks(person, observation, pose_from_landmarks(person, observation), config, steps=8)
 
 
-def landmark_error(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> float:
+def landmark_error(person: Person, observation: Observation, state: FrameState) -> float:
     """Mean landmark error as a share of the distance between the outer eye corners."""
-    _, residual = landmark_equations(person, state, observation, config, shared=False)
+    residual = landmark_residuals(person, state, observation)
     return float(np.linalg.norm(residual, axis=1).mean()) / max(float(interocular(observation.landmarks)), 1.0)
 
 
@@ -73,7 +73,7 @@ def track_forward(
             # Landmarks say how the head moved since the frame before, whatever they have wrong in both.
             moved = replace(observation, landmarks=(observation.landmarks - bias).astype(observation.landmarks.dtype))
             state = fit_landmarks(person, moved, last[1], config, steps=1)
-            fresh = landmark_error(person, moved, state, config) > 0.08
+            fresh = landmark_error(person, moved, state) > 0.08
             if config.temporal and not fresh:
                 pull = (last[1], link_precision(unknowns, config.motion, names, clock.gap(last[0], idx)))
         if fresh:
@@ -86,13 +86,13 @@ def track_forward(
             state = fit_landmarks(person, observation, state, config, steps=3)
         last = (idx, state)
         if config.photometric:
-            _, bias = landmark_equations(person, state, observation, config, shared=False)
+            bias = landmark_residuals(person, state, observation)
         yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), observation, state
 
 
 def carried_over(before: Person, after: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameState:
     """A frame's state for a person who was refined: all landmarks stay where they were in the picture."""
-    _, residual = landmark_equations(before, state, observation, config, shared=False)
+    residual = landmark_residuals(before, state, observation)
     there = replace(observation, landmarks=(observation.landmarks - residual).astype(observation.landmarks.dtype))
     return fit_landmarks(after.changed(landmark_offsets=before.landmark_offsets), there, state, config, steps=3)
 

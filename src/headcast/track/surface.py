@@ -85,12 +85,18 @@ class Surface:
         )
 
 
-def _neighbourhood(faces: np.ndarray, vertex_count: int) -> tuple[np.ndarray, ...]:
+def incidences(
+    faces: Int[np.ndarray, "faces 3"], vertex_count: int
+) -> tuple[Int[np.ndarray, "incidences"], Int[np.ndarray, "incidences"], Int[np.ndarray, "vertices_plus_1"]]:
+    """The faces around each vertex, which corner of theirs it is, and where each vertex's list starts."""
     order = np.argsort(faces.reshape(-1), kind="stable")
-    incident_face = (order // 3).astype(np.int32)
-    incident_corner = (order % 3).astype(np.int32)
-    incident_start = np.searchsorted(faces.reshape(-1)[order], np.arange(vertex_count + 1)).astype(np.int32)
-    starts, neighbours, slots = [0], [], np.zeros((len(order), 3), np.int32)
+    start = np.searchsorted(faces.reshape(-1)[order], np.arange(vertex_count + 1))
+    return (order // 3).astype(np.int32), (order % 3).astype(np.int32), start.astype(np.int32)
+
+
+def _neighbourhood(faces: np.ndarray, vertex_count: int) -> tuple[np.ndarray, ...]:
+    incident_face, incident_corner, incident_start = incidences(faces, vertex_count)
+    starts, neighbours, slots = [0], [], np.zeros((len(incident_face), 3), np.int32)
     for vertex in range(vertex_count):
         places = {vertex: 0}
         for incidence in range(incident_start[vertex], incident_start[vertex + 1]):
