@@ -15,19 +15,23 @@ _DECLARED: dict[str, tuple[Any, tuple]] = {}
 
 
 def compiled(signature: str = "", **options: Any) -> Callable[[FunctionType], Any]:
-    """Decorates a function that Numba compiles: it lets go of the interpreter while it runs, and dividing by zero gives what IEEE 754 says.
+    """Decorates a function that Numba compiles; dividing by zero gives what IEEE 754 says.
+
+    It lets go of the interpreter while it runs, unless it is a `parallel` one: two of those at once would end the process where Numba's threads are
+    the simplest kind.
 
     Args:
         signature: the types of its arguments in Numba's notation, `f4[:,::1], i8`; with it `compile_declared` compiles it before its
             first call. Other types are compiled when they come.
-        options: of `numba.njit`. `parallel` costs a second of compiling, so it is for loops of milliseconds.
+        options: of `numba.njit`. `parallel` costs a second of compiling or more; see `headcast.threads` for another way.
     """
 
     def decorate(function: FunctionType) -> Any:
+        settings = {"nogil": not options.get("parallel"), "error_model": "numpy", **options}
         try:
-            dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            dispatcher = numba.njit(cache=True, **settings)(function)
         except RuntimeError:  # no folder where the compiled function could be kept
-            dispatcher = numba.njit(nogil=True, error_model="numpy", **options)(function)
+            dispatcher = numba.njit(**settings)(function)
         if signature:
             types, _ = numba.core.sigutils.normalize_signature(f"({signature},)")
             _DECLARED[f"{function.__module__}.{function.__name__}"] = dispatcher, types
