@@ -80,7 +80,7 @@ def track_forward(
             state = first_state(person, observation, config)
         inliers = 1.0
         if config.photometric:
-            fit = fit_frame(person, observation, state, config, steps=(4, 4, 4) if fresh else (2, 2), pull=pull)
+            fit = fit_frame(person, observation, state, config, steps=(4, 4, 4) if fresh else (2, 1), pull=pull)
             state, inliers = fit.state, fit.inlier_share
         elif pull is None:
             state = fit_landmarks(person, observation, state, config, steps=3)
