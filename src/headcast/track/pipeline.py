@@ -85,7 +85,7 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     keyframes = solve_by_landmarks(person, list(clip.observations(key_idx)), prior, config)
     texels = Texels.of(person.tracked.surface, config.texture_px)
     if config.photometric:
-        steps = config.rounds if config.mode == "full" else (config.rounds + 1) // 2
+        steps = config.rounds if config.mode == "full" else -(-config.rounds // 3)
         for step, better in solve_by_colours(
             keyframes, texels, prior, config, coarse_to_fine(len(keyframes.observations[0].levels), steps, keyframes)
         ):
