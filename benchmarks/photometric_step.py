@@ -13,11 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
-import headcast  # noqa: F401 (before NumPy: it tells waiting threads to sleep)
-
-# isort: split
 import numba
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from headcast.capture import Capture, prepare
 from headcast.heads import open_head
@@ -76,6 +74,7 @@ def whole_step(person: Person, state: FrameState, picture: Picture) -> FrameStat
     return step_frame(person, state, equations + prior_equations(person, state))[0]
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # as the tracker does
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", type=Path)

@@ -1,5 +1,6 @@
 """`overlay.mp4`: recording, head over recording, and the head from 45° to either side, frame by frame in one pass."""
 
+from collections import deque
 from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -22,6 +23,7 @@ from headcast.render import linear_from_srgb, rasterize_arrays
 from headcast.render.arrays import NEAR_M
 from headcast.solve.step import Step
 from headcast.store import replace_file
+from headcast.threads import mapped
 from headcast.track.drawing import Surface, headlight, paint_dots, paint_faces, region_colors
 from headcast.track.light import sh_basis
 from headcast.track.person import FACE_OVAL, RELATIVE
@@ -98,11 +100,11 @@ def write_overlay(
         keep: indices of frames whose pictures are the generator's value.
     """
     window = Window.around(track, model)
+    painter = _Painter(track, model, capture, window, albedo)
     kept: dict[int, UInt8[ndarray, "height width 3"]] = {}
     with (
         replace_file(path) as temporary,
         _Video(temporary, capture, window.panel_px) as video,
-        _Painter(track, model, capture, window, albedo) as painter,
         closing(ahead(capture.open_source().frames())) as frames,
         closing(ahead(painter.heads(), 2 * _CHUNK)) as heads,
     ):
@@ -127,14 +129,14 @@ class _Head:
 
 
 def _in_panel(points: Float32[ndarray, "vertices 3"], camera: Camera) -> Float32[ndarray, "vertices 3"]:
-    """(x_px, y_px, depth_m) of world points; a head is always before its camera."""
+    """(x_px, y_px, depth_m) of world points (m), as `image_positions` gives them, without PyTorch's threads."""
     inside = points @ camera.camera_from_world.rotation.numpy().T + camera.camera_from_world.translation.numpy()
     pixels = inside[:, :2] / np.maximum(inside[:, 2:], NEAR_M) * camera.focal_px.numpy() + camera.center_px.numpy()
     return np.concatenate([pixels, inside[:, 2:]], 1).astype(np.float32)
 
 
 class _Painter:
-    """Composes the panels of a frame; use it as a context."""
+    """Composes the panels of a frame."""
 
     def __init__(self, track: Track, model: HeadModel, capture: Capture, window: Window, albedo: Float32[ndarray, "side side 3"] | None):
         self._track, self._model, self._capture, self._window = track, model, capture, window
@@ -147,13 +149,6 @@ class _Painter:
         self._around = faces, incident_start, incident_face
         self._middle = track.head(model).vertices.mean(0)
         self._blank = np.full((window.panel_px, 4 * window.panel_px, 3), _BACKGROUND, np.uint8)
-        self._threads = ThreadPoolExecutor(len(self._surfaces), "paint")
-
-    def __enter__(self) -> "_Painter":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._threads.shutdown()
 
     def heads(self) -> Iterator[_Head]:
         """The heads of all frames in order, posed a few at a time."""
@@ -180,7 +175,7 @@ class _Painter:
         opacities = ((0.5, 1.0, 1.0) if valid else (0.0, 0.3, 0.3))[shown]
         drawn = rasterize_arrays(head.positions[shown], self._surfaces[0].faces, panel, panel)
         panels = zip((fitted, left, right)[shown], *drawn[:2], head.light[shown], self._surfaces[shown], opacities, strict=True)
-        list(self._threads.map(lambda arguments: paint_faces(*arguments), panels))
+        deque(mapped(lambda arguments: paint_faces(*arguments), panels), maxlen=0)
         if valid:
             paint_dots(fitted, self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS]), _DETECTED)
         for k, label in enumerate((f"frame {frame_idx}", "head" if valid else "no face seen", "-45 deg", "+45 deg")):
