@@ -12,7 +12,7 @@ class Sigmas:
     """Standard deviations: how far each quantity is expected to stray. Smaller means trusted more."""
 
     landmark: float = 0.016
-    """Detected landmarks, as a fraction of the distance between the outer eye corners."""
+    """Detected landmarks on the lips, as a fraction of the distance between the outer eye corners; eyelids are seen better, the rest worse."""
     relative: float = 0.012
     """Opening of lips and eyelids, and irises between the corners of the eyes, same unit."""
     color: float = 0.035

@@ -12,7 +12,7 @@ from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Observation, Picture, Window
-from headcast.track.person import FACE_OVAL, RELATIVE, Person, interocular
+from headcast.track.person import DETECTOR_NOISE, RELATIVE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.surface import surface_normals
@@ -92,11 +92,9 @@ def colour_sums(person: Person, view: View, picture: Picture, robust: float = RO
 
 def landmark_weights(person: Person, observation: Observation, config: TrackConfig, px_per_metre: float) -> Float[np.ndarray, "landmarks"]:
     """Information of each landmark, 1/px² of the source: detector noise, definition and confidence."""
-    sigma = config.sigmas.landmark * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    sigma = config.sigmas.landmark * DETECTOR_NOISE * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
     definition = np.minimum(person.tracked.landmark_sigma, 0.01) * px_per_metre
-    weight = observation.confidence / (sigma**2 + definition**2)
-    weight[FACE_OVAL] *= 0.25
-    return weight
+    return observation.confidence / (sigma**2 + definition**2)
 
 
 def _faced(person: Person, state: FrameState, motion: Motion) -> Float[np.ndarray, "landmarks"]:

@@ -1,8 +1,8 @@
 """All keyframes and the person in one system of equations, with what the texture could explain by sliding over the skin taken out.
 
 A texture painted from badly placed keyframes agrees with them and holds them where they are. So before a step the equations are freed of it:
-each patch of the surface may shift its texture along the skin, these shifts are eliminated (variable projection, Golub & Pereyra 1973), and what
-remains is how the keyframes disagree with each other.
+around each vertex the texture may shift along the skin, these shifts are eliminated (variable projection, Golub & Pereyra 1973), and what remains
+is how the keyframes disagree with each other.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_matrix
 
 from headcast.threads import mapped
 from headcast.track.config import TrackConfig
@@ -20,10 +19,8 @@ from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
-from headcast.track.surface import Surface, surface_normals
+from headcast.track.surface import surface_normals
 
-_PATCH_M = 0.005
-"""Side of a patch."""
 _LONGEST_STEP = 1.5
 """Standard deviations of identity in a step."""
 _LARGEST_TURN = 0.2
@@ -44,31 +41,14 @@ class Round:
     """How soon colours count as outliers, see `headcast.track.photometric`."""
 
 
-@dataclass(frozen=True)
-class Patches:
-    """Small pieces of the surface, each with a plane in which its texture may slide."""
-
-    of_vertex: Int[np.ndarray, "vertices"]
-    count: int
-
-    @classmethod
-    def of(cls, surface: Surface) -> "Patches":
-        """Cubes of the template's space."""
-        cells = np.floor(surface.basis.template / _PATCH_M).astype(np.int64)
-        _, of_vertex = np.unique(cells, axis=0, return_inverse=True)
-        of_vertex = of_vertex.reshape(-1)
-        return cls(of_vertex, int(of_vertex.max()) + 1)
-
-    def tangents(self, person: Person) -> Float[np.ndarray, "vertices 3 2"]:
-        """Two unit vectors across each patch's mean normal, at rest, for every vertex of the patch."""
-        surface = person.tracked.surface
-        normals = surface_normals(person.rest, surface.faces, surface.incident_start, surface.incident_face)
-        mean = np.stack([np.bincount(self.of_vertex, normals[:, axis], self.count) for axis in range(3)], 1)
-        mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
-        helper = np.where(np.abs(mean[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
-        first = np.cross(mean, helper)
-        first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
-        return np.stack([first, np.cross(mean, first)], -1)[self.of_vertex]
+def tangents(person: Person) -> Float[np.ndarray, "vertices 3 2"]:
+    """Two unit vectors across the normal of every vertex of the surface, at rest."""
+    surface = person.tracked.surface
+    normals = surface_normals(person.rest, surface.faces, surface.incident_start, surface.incident_face)
+    helper = np.where(np.abs(normals[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
+    first = np.cross(normals, helper)
+    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
+    return np.stack([first, np.cross(normals, first)], -1)
 
 
 @dataclass
@@ -77,9 +57,9 @@ class _System:
 
     matrix: Float[np.ndarray, "n n"]
     right: Float[np.ndarray, "n"]
-    coupling: Float[np.ndarray, "two_patches n"]
-    stiffness: Float[np.ndarray, "patches 2 2"]
-    pull: Float[np.ndarray, "patches 2"]
+    coupling: Float[np.ndarray, "vertices 2 n"]
+    stiffness: Float[np.ndarray, "vertices 2 2"]
+    pull: Float[np.ndarray, "vertices 2"]
 
     def without_sliding(self) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n"]]:
         """The equations with the shifts eliminated (a Schur complement, 2×2 by 2×2)."""
@@ -88,18 +68,18 @@ class _System:
         if not len(seen):
             return self.matrix, self.right
         inverse = np.linalg.inv(self.stiffness[seen] + 1e-3 * trace[seen, None, None] * np.eye(2))
-        coupling = self.coupling.reshape(len(trace), 2, -1)[seen]
+        coupling = self.coupling[seen]
         root = np.linalg.cholesky(inverse).astype(np.float32)
         whitened = np.matmul(root.transpose(0, 2, 1), coupling).reshape(2 * len(seen), -1)
         shifted = np.matmul(inverse, self.pull[seen, :, None])[..., 0].astype(np.float32)
         return self.matrix - whitened.T @ whitened, self.right - coupling.reshape(2 * len(seen), -1).T @ shifted.reshape(-1)
 
 
-def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, patches: Patches, how: Round) -> Keyframes:
+def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, how: Round) -> Keyframes:
     """One Gauss–Newton step of all keyframes and the shared unknowns together, within the bounds of the expressions."""
     person = keyframes.person
     own, count = person.tracked.unknowns.count, len(keyframes.states)
-    system = _assembled(keyframes, config, patches, how)
+    system = _assembled(keyframes, config, how)
     matrix, right = system.without_sliding()
     shared = slice(count * own, None)
     known = prior.equations(person, config)
@@ -112,38 +92,38 @@ def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackCon
     return _moved(keyframes, _shortened(_solved(matrix, right, low, high), own, count))
 
 
-def _assembled(keyframes: Keyframes, config: TrackConfig, patches: Patches, how: Round) -> _System:
+def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System:
     person = keyframes.person
     own, count = person.tracked.unknowns.count, len(keyframes.states)
     size = count * own + len(person.identity) + 1
+    vertices = len(person.rest)
     system = _System(
-        np.zeros((size, size)), np.zeros(size), np.zeros((2 * patches.count, size), np.float32),
-        np.zeros((patches.count, 2, 2)), np.zeros((patches.count, 2)),
-    )  # fmt: skip
-    tangents = patches.tangents(person)
+        np.zeros((size, size)), np.zeros(size), np.zeros((vertices, 2, size), np.float32), np.zeros((vertices, 2, 2)), np.zeros((vertices, 2))
+    )
+    across = tangents(person)
 
-    def part_of(pair: tuple[Observation, FrameState]) -> _System:
-        return _frame_system(person, *pair, config, patches, tangents, how, how.landmarks / count)
+    def part_of(pair: tuple[Observation, FrameState]) -> tuple[Int[np.ndarray, "active"], _System]:
+        return _frame_system(person, *pair, config, across, how, how.landmarks / count)
 
     shared = slice(count * own, size)
-    for place, part in enumerate(mapped(part_of, zip(keyframes.observations, keyframes.states, strict=True))):
+    for place, (active, part) in enumerate(mapped(part_of, zip(keyframes.observations, keyframes.states, strict=True))):
         mine = slice(place * own, (place + 1) * own)
         for rows, of_part in ((mine, slice(own)), (shared, slice(own, None))):
             system.matrix[rows, mine] += part.matrix[of_part, :own]
             system.matrix[rows, shared] += part.matrix[of_part, own:]
             system.right[rows] += part.right[of_part]
-        system.coupling[:, mine] += part.coupling[:, :own]
-        system.coupling[:, shared] += part.coupling[:, own:]
-        system.stiffness += part.stiffness
-        system.pull += part.pull
+        system.coupling[active, :, mine] = part.coupling[:, :, :own]
+        system.coupling[active, :, shared] += part.coupling[:, :, own:]
+        system.stiffness[active] += part.stiffness
+        system.pull[active] += part.pull
     return system
 
 
 def _frame_system(
-    person: Person, observation: Observation, state: FrameState, config: TrackConfig, patches: Patches,
-    tangents: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float,
-) -> _System:  # fmt: skip
-    """One keyframe's equations; its own unknowns first."""
+    person: Person, observation: Observation, state: FrameState, config: TrackConfig,
+    across: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float,
+) -> tuple[Int[np.ndarray, "active"], _System]:  # fmt: skip
+    """One keyframe's equations, its own unknowns first, and the vertices that its shifts belong to."""
     surface, own, share = person.tracked.surface, person.tracked.unknowns.count, config.color_information
     points = landmark_equations(person, state, observation, config, shared=True, scale=landmark_share, relative=1.0)
     rest = prior_equations(person, state)
@@ -159,23 +139,13 @@ def _frame_system(
     matrix[:own, :own] += rest.matrix
     right[:own] += rest.right
     # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
-    slide = np.matmul(moves.rest_jacobian, tangents[active])
-    patch = patches.of_vertex[active]
+    slide = np.matmul(moves.rest_jacobian, across[active]).astype(np.float32)
     xx, xy, yy = vertex_tensors(surface, sums)[active].T
     tensor = np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2)
-    stiffness, pull = np.zeros((patches.count, 2, 2)), np.zeros((patches.count, 2))
-    np.add.at(stiffness, patch, share * np.einsum("vij,vik,vkl->vjl", slide, tensor, slide))
-    np.add.at(pull, patch, -share * np.einsum("vij,vi->vj", slide, colours.pulls))
-    coupling = share * (_gathering(slide, patch, patches.count) @ colours.weighted.reshape(2 * len(active), -1))
-    return _System(matrix, right, coupling, stiffness, pull)
-
-
-def _gathering(slide: Float[np.ndarray, "active 2 2"], patch: Int[np.ndarray, "active"], count: int) -> csr_matrix:
-    """The matrix that turns rows of vertices' pixels into rows of patches' shifts."""
-    vertex = np.arange(len(patch))
-    rows = np.broadcast_to((2 * patch[:, None] + np.arange(2))[:, None, :], slide.shape)
-    columns = np.broadcast_to((2 * vertex[:, None] + np.arange(2))[:, :, None], slide.shape)
-    return csr_matrix((slide.reshape(-1).astype(np.float32), (rows.reshape(-1), columns.reshape(-1))), (2 * count, 2 * len(patch)))
+    back = slide.transpose(0, 2, 1)
+    stiffness = share * np.matmul(np.matmul(back, tensor), slide)
+    pull = -share * np.matmul(back, colours.pulls[..., None])[..., 0]
+    return active, _System(matrix, right, share * np.matmul(back, colours.weighted), stiffness, pull)
 
 
 def _solved(

@@ -25,6 +25,35 @@ OUTER_EYE_CORNERS = (33, 263)
 _OVAL_LEFT = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
 _OVAL_RIGHT = (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 FACE_OVAL = np.array([*_OVAL_LEFT, *_OVAL_RIGHT])
+_EYELIDS = (
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
+_LIP_EDGES = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
+)
+_TIMES_NOISE = (
+    (range(468), 2.0),
+    (FACE_OVAL, 3.0),
+    (_LIP_EDGES, 1.0),
+    (_EYELIDS, 0.5),
+    (range(468, 478), 0.35),
+)
+"""How far MediaPipe puts each part of a face off, in units of `Sigmas.landmark`; later entries win. It sees edges: rims of eyes, irises and lips.
+Brows, nose, cheeks and the oval are guessed from those. Measured on six rendered people: 1.7 % of the distance of the outer eye corners on
+eyelids, 1 % on irises, 3 % on lips, 4 % on brows and nose, 7 % on the oval."""
+
+
+def detector_noise() -> Float[np.ndarray, "landmarks"]:
+    """How far the detector puts each of the 478 landmarks off, in units of `Sigmas.landmark`."""
+    noise = np.ones(478)
+    for part, times in _TIMES_NOISE:
+        noise[np.array(part)] = times
+    return noise
+
+
+DETECTOR_NOISE = detector_noise()
 
 
 @dataclass(frozen=True)

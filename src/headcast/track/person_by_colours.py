@@ -12,15 +12,17 @@ from headcast.solve import Step
 from headcast.track.appearance import Texels, paint
 from headcast.track.config import TrackConfig
 from headcast.track.frame import ROBUST, landmark_residuals
-from headcast.track.joint import Patches, Round, joint_colour_step
+from headcast.track.joint import Round, joint_colour_step
 from headcast.track.person import Person, interocular
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.points import move_points
 
 _STILL_DEG, _TURNING_DEG = 8.0, 20.0
 """Spread of the keyframes' orientations up to which a head counts as still, and from which on as turning."""
-_WORTH_STILL, _WORTH_TURNING = 4.0, 0.5
+_WORTH_STILL, _WORTH_TURNING = 8.0, 0.5
 """How many frames' worth of landmarks counts beside colours in either case."""
+_FULL_WORTH_PX = 256
+"""Side of the picture in which that holds; in smaller ones colours know less, and landmarks count more in proportion."""
 _WORTH_COARSEST = 2.0
 """The least on the coarsest level, where colours are blurred."""
 
@@ -29,10 +31,11 @@ def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes) -> list[Round]
     """`steps` joint steps on each level of the pictures, the coarsest first; what does not fit is given up late.
 
     Detectors make the same mistakes in all frames. Where a head turns, parallax knows better, and their landmarks count as half a frame's; where it
-    hardly turns, colours say nothing of its depth, and they count as four frames'.
+    hardly turns, colours say nothing of its depth, and they count as eight frames'.
     """
     between = np.clip((np.degrees(turning(keyframes)) - _STILL_DEG) / (_TURNING_DEG - _STILL_DEG), 0, 1)
-    worth = float(_WORTH_STILL ** (1 - between) * _WORTH_TURNING**between)
+    smallness = max(1.0, _FULL_WORTH_PX / max(keyframes.observations[0].levels[0].window.size))
+    worth = float(_WORTH_STILL ** (1 - between) * _WORTH_TURNING**between) * smallness
     worths = (worth, worth, max(worth, _WORTH_COARSEST))
     return [Round(level, worths[level], ROBUST[level]) for level in reversed(range(levels)) for _ in range(steps)]
 
@@ -48,13 +51,12 @@ def solve_by_colours(
 ) -> Iterator[tuple[Step, Keyframes]]:
     """Yields the keyframes after every round."""
     skin = skin_texels(keyframes.person, texels)
-    patches = Patches.of(keyframes.person.tracked.surface)
 
     def painted(at: Keyframes) -> Keyframes:
         return replace(at, person=paint(at.person, texels, list(at.observations), list(at.states), config.sigmas.color, skin))
 
     for done, how in enumerate(rounds, start=1):
-        keyframes = joint_colour_step(painted(keyframes), prior, config, patches, how)
+        keyframes = joint_colour_step(painted(keyframes), prior, config, how)
         yield Step(stage, done, len(rounds)), keyframes
     keyframes = painted(keyframes)
     yield Step(stage, len(rounds), len(rounds)), replace(keyframes, person=learn_landmark_offsets(keyframes, config))
