@@ -31,11 +31,11 @@ def scene():
 def test_normal_equations_agree_with_the_sum_over_pixels(scene):
     config, person, state, picture = scene
     view = view_of(person, state, picture.window)
-    sums = colour_sums(person, view, picture, robust=0.15)
+    sums = colour_sums(person, view, picture, robust=0.15, slack_px=0.3)
     jacobian = view.motion.derivatives().jacobian
     active = touched_vertices(person.tracked.surface, sums)
     matrix, right = weighted_rows(person.tracked.surface, sums, active, jacobian[active]).equations()
-    surface, precision = person.tracked.surface, 1 / (3 * config.sigmas.color**2)
+    surface = person.tracked.surface
     expected, expected_right = np.zeros_like(matrix), np.zeros_like(right)
     height, width = person.texture.shape[:2]
     for y, x in zip(*np.nonzero(view.face >= 0), strict=True):
@@ -50,6 +50,7 @@ def test_normal_equations_agree_with_the_sum_over_pixels(scene):
         corners = person.texture[top : top + 2, left : left + 2].astype(np.float64)
         sample = (corners * np.outer([1 - down, down], [1 - across, across])[..., None]).sum((0, 1))
         residual = picture.image[y, x] - sample[:3] * (mix @ view.shading[surface.faces[face]])
+        precision = 1 / (3 * config.sigmas.color**2 + 0.3**2 * float((picture.gradient[y, x].astype(np.float64) ** 2).sum()))
         scaled = 1 + (residual @ residual) * precision * 0.15
         weight = surface.face_weight[face] * picture.matte[y, x] * view.inner[y, x] * precision / scaled**2
         motion = np.einsum("k,kru->ru", mix, jacobian[surface.faces[face]])

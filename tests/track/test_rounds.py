@@ -27,7 +27,12 @@ def test_turning_is_the_spread_of_the_angles(degrees):
 
 
 def test_landmarks_count_more_for_a_still_head():
-    still, turned = coarse_to_fine(3, 2, _turned(3.0)), coarse_to_fine(3, 2, _turned(60.0))
+    still, turned = coarse_to_fine(3, 2, _turned(3.0), 256), coarse_to_fine(3, 2, _turned(60.0), 256)
     assert [how.level for how in still] == [2, 2, 1, 1, 0, 0]
-    assert still[-1].landmarks == 4.0 and turned[-1].landmarks == 0.5
+    assert still[-1].landmarks == 8.0 and turned[-1].landmarks == 0.5
     assert all(coarse.robust <= fine.robust for coarse, fine in pairwise(still))
+
+
+def test_landmarks_count_more_in_a_small_picture():
+    large, small = coarse_to_fine(1, 1, _turned(60.0), 256), coarse_to_fine(1, 1, _turned(60.0), 128)
+    assert small[0].landmarks == pytest.approx(2 * large[0].landmarks)

@@ -179,6 +179,8 @@ def _at_texels(texel_face, texel_corners, faces, values, out):
 _UNIFORM_SHARE = 0.003
 """Share of the evidence for skin of one colour that counts: skin is not, and varies over centimetres."""
 _LEAST_LIGHT = 0.02
+_LIGHT_TEXELS = 1500
+"""Texels that light is solved on; neighbours say the same."""
 
 
 def solve_light(
@@ -192,7 +194,7 @@ def solve_light(
     """
     surface = person.tracked.surface
     chosen = np.flatnonzero(skin)
-    chosen = chosen[:: max(1, len(chosen) // 2500)]
+    chosen = chosen[:: max(1, len(chosen) // _LIGHT_TEXELS)]
     corners = surface.faces[texels.face[chosen]]
     normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
@@ -206,7 +208,7 @@ def solve_light(
         known = None if albedo is None else albedo[chosen, channel]
         scale = max(float(np.median(target[weight > 0])), 1e-3)
         found, robust = light[:, channel], np.ones_like(weight)
-        for _ in range(4):
+        for _ in range(3):
             found, error = _light_step(target / scale, basis, weight * robust, found, None if known is None else known / scale)
             robust = 1 / (1 + (error / 0.2) ** 2) ** 2
         return found

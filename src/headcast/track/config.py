@@ -79,7 +79,8 @@ class TrackConfig:
     """Share of the landmarks' evidence that counts beside colours: detectors err alike in many points and many frames."""
     color_information: float = 0.2
     """Share of a pixel's colour evidence that counts in a working picture of 256 px: neighbouring pixels err alike. In smaller pictures it is less by
-    the share of the area, because compression and dithering spoil as many pixels of a small face as of a large one."""
+    the share of the area, because compression and dithering spoil as many pixels of a small face as of a large one. Once the person is found, it
+    goes up or down with how alike neighbours really err."""
     sigmas: Sigmas = field(default_factory=Sigmas)
     motion: Motion = field(default_factory=Motion)
 

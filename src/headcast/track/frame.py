@@ -22,6 +22,9 @@ WORLD_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 ROBUST = (0.15, 0.03, 0.005)
 """How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
 
+_SLACK_PX = 0.2
+"""Residuals that are no surprise, in pixels' worth of gradient: places are not known better than that."""
+
 _SETTLED = 8.0
 """A step that gains less (in units of half a squared standard deviation) is the last on its level: the next would gain a fraction of that."""
 
@@ -81,12 +84,12 @@ def _inner(
     return (counted * (np.maximum(farthest - depth, depth - nearest) <= steepest * depth)).astype(np.float32)
 
 
-def colour_sums(person: Person, view: View, picture: Picture, robust: float = ROBUST[0]) -> PhotometricSums:
+def colour_sums(person: Person, view: View, picture: Picture, robust: float = ROBUST[0], slack_px: float = _SLACK_PX) -> PhotometricSums:
     """Compares a rendered frame with the picture."""
     assert person.texture is not None
     return compare_colours(
         person.tracked.surface, view.face, view.barycentric, picture.image, picture.gradient, picture.matte * view.inner,
-        view.shading, person.texture, person.color_sigma, robust,
+        view.shading, person.texture, person.color_sigma, robust, slack_px,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
-from headcast.threads import mapped
+from headcast.threads import mapped, meanwhile
 from headcast.track.config import TrackConfig
 from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, view_of, with_shared
 from headcast.track.observation import Observation
@@ -21,6 +21,8 @@ from headcast.track.photometric import touched_vertices, vertex_tensors, weighte
 from headcast.track.points import FrameState
 from headcast.track.surface import surface_normals
 
+_SLACK_PX = 0.4
+"""Residuals that are no surprise, in pixels' worth of gradient: keyframes are farther out of place than a frame that follows another."""
 _LONGEST_STEP = 1.5
 """Standard deviations of identity in a step."""
 _LARGEST_TURN = 0.2
@@ -72,7 +74,10 @@ class _System:
         root = np.linalg.cholesky(inverse).astype(np.float32)
         whitened = np.matmul(root.transpose(0, 2, 1), coupling).reshape(2 * len(seen), -1)
         shifted = np.matmul(inverse, self.pull[seen, :, None])[..., 0].astype(np.float32)
-        return self.matrix - whitened.T @ whitened, self.right - coupling.reshape(2 * len(seen), -1).T @ shifted.reshape(-1)
+        half = whitened[: len(seen)]
+        first = meanwhile(np.matmul, half.T, half)
+        second = whitened[len(seen) :].T @ whitened[len(seen) :]
+        return self.matrix - first.result() - second, self.right - coupling.reshape(2 * len(seen), -1).T @ shifted.reshape(-1)
 
 
 def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, how: Round) -> Keyframes:
@@ -129,7 +134,7 @@ def _frame_system(
     rest = prior_equations(person, state)
     picture = observation.levels[how.level]
     view = view_of(person, state, picture.window)
-    sums = colour_sums(person, view, picture, how.robust)
+    sums = colour_sums(person, view, picture, how.robust, _SLACK_PX)
     active = touched_vertices(surface, sums)
     moves = view.motion.derivatives(active)
     from_center = view.motion.pixels[active] - picture.window.center(person.center_px)

@@ -22,19 +22,19 @@ _STILL_DEG, _TURNING_DEG = 8.0, 20.0
 _WORTH_STILL, _WORTH_TURNING = 8.0, 0.5
 """How many frames' worth of landmarks counts beside colours in either case."""
 _FULL_WORTH_PX = 256
-"""Side of the picture in which that holds; in smaller ones colours know less, and landmarks count more in proportion."""
+"""Side of the working picture in which that holds; in smaller ones colours know less, and landmarks count more in proportion."""
 _WORTH_COARSEST = 2.0
 """The least on the coarsest level, where colours are blurred."""
 
 
-def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes) -> list[Round]:
+def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes, side_px: int) -> list[Round]:
     """`steps` joint steps on each level of the pictures, the coarsest first; what does not fit is given up late.
 
     Detectors make the same mistakes in all frames. Where a head turns, parallax knows better, and their landmarks count as half a frame's; where it
     hardly turns, colours say nothing of its depth, and they count as eight frames'.
     """
     between = np.clip((np.degrees(turning(keyframes)) - _STILL_DEG) / (_TURNING_DEG - _STILL_DEG), 0, 1)
-    smallness = max(1.0, _FULL_WORTH_PX / max(keyframes.observations[0].levels[0].window.size))
+    smallness = max(1.0, _FULL_WORTH_PX / side_px)
     worth = float(_WORTH_STILL ** (1 - between) * _WORTH_TURNING**between) * smallness
     worths = (worth, worth, max(worth, _WORTH_COARSEST))
     return [Round(level, worths[level], ROBUST[level]) for level in reversed(range(levels)) for _ in range(steps)]

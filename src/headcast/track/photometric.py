@@ -64,11 +64,11 @@ def _chain_pixels(face_buffer, face_weight, matte, latest, before):
 
 @compiled(
     "i8, i8, i8[::1], i4[::1], i4[::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[::1], i4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], "
-    "f4, f4, f4[:,:,::1], f4[:,:,::1], f4[:,::1]",
+    "f4, f4, f4, f4[:,:,::1], f4[:,:,::1], f4[:,::1]",
     fastmath=True,
 )
 def _accumulate(
-    first, last, shown, latest, before, barycentric, image, gradient, matte, faces, face_weight, uv, shading, texture, precision, robust,
+    first, last, shown, latest, before, barycentric, image, gradient, matte, faces, face_weight, uv, shading, texture, variance, slack, robust,
     tensors, pulls, sums,
 ):  # fmt: skip
     height, width, _ = texture.shape
@@ -112,8 +112,9 @@ def _accumulate(
                 error_sum += error
                 pixel_count += one
             # Geman–McClure weight on the residual in units of what this texel usually shows.
-            scaled = one + error * precision * sample[3] * robust
-            weight = face_weight[f] * matte[p] * precision * sample[3] / (scaled * scaled)
+            trust = sample[3] / (variance + slack * (xx + yy) * sample[3])
+            scaled = one + error * trust * robust
+            weight = face_weight[f] * matte[p] * trust / (scaled * scaled)
             weight_sum += weight
             cost += half * error * weight * scaled
             slot = 0
@@ -146,6 +147,7 @@ def compare_colours(
     texture: Float[np.ndarray, "texture_height texture_width 4"],
     sigma: float,
     robust: float,
+    slack_px: float,
 ) -> PhotometricSums:
     """Sums over the pixels of each face.
 
@@ -157,6 +159,8 @@ def compare_colours(
         texture: Albedo in gamma space and, last, how sure it is (1 = as `sigma` says, 0 = not known).
         sigma: Standard deviation of the picture's noise, gamma space.
         robust: Residuals beyond 1/√robust standard deviations lose influence.
+        slack_px: How exactly places can be compared: this many pixels' worth of gradient adds to the noise, so that edges which are a little
+            out of place are no outliers, and no edge is trusted to know its place better than this.
     """
     count = len(surface.faces)
     latest, before = np.full(count, -1, np.int32), np.empty(face_buffer.size, np.int32)
@@ -166,7 +170,7 @@ def compare_colours(
     in_parts(
         _accumulate, len(shown), shown, latest, before, barycentric.reshape(-1, 3), image.reshape(-1, 3), gradient.reshape(-1, 3, 2),
         matte.reshape(-1), surface.faces, surface.face_weight, surface.uv, shading, texture,
-        np.float32(1 / (3 * sigma * sigma)), np.float32(robust), tensors, pulls, sums, grain=512,
+        np.float32(3 * sigma * sigma), np.float32(slack_px**2), np.float32(robust), tensors, pulls, sums, grain=512,
     )  # fmt: skip
     return PhotometricSums(tensors, pulls, squared_error=sums[:, 0], pixels=sums[:, 1], weight=sums[:, 2], cost=sums[:, 3])
 

@@ -19,6 +19,7 @@ from headcast.solve import Step
 from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
 from headcast.track.appearance import Texels
 from headcast.track.config import TrackConfig
+from headcast.track.evidence import independent_share
 from headcast.track.frame import ROBUST, WORLD_FROM_CAMERA
 from headcast.track.given import Given
 from headcast.track.keyframes import choose_keyframes
@@ -38,6 +39,10 @@ _FULL_INFORMATION_PX = 256
 """Side of the picture in which `TrackConfig.color_information` holds."""
 _MEASURED_LATER = 4
 """Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
+_TYPICAL_SHARE = 0.06
+"""Share of independent pixels (`track.evidence`) that `TrackConfig.color_information` was chosen for."""
+_LEAST_EVIDENCE, _MOST_EVIDENCE = 0.5, 4.0
+"""How far what is measured may change it."""
 _COARSEST_PX = 32
 """Side below which a picture of a head says nothing any more."""
 
@@ -87,10 +92,12 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     if config.photometric:
         steps = config.rounds if config.mode == "full" else -(-config.rounds // 3)
         for step, better in solve_by_colours(
-            keyframes, texels, prior, config, coarse_to_fine(len(keyframes.observations[0].levels), steps, keyframes)
+            keyframes, texels, prior, config, coarse_to_fine(len(keyframes.observations[0].levels), steps, keyframes, clip.side_px)
         ):
             keyframes = better
             yield step
+        times = float(np.clip(independent_share(keyframes) / _TYPICAL_SHARE, _LEAST_EVIDENCE, _MOST_EVIDENCE))
+        config = replace(config, color_information=config.color_information * times)
     watch.stage("person")
 
     refined = config.mode == "full" and config.photometric
@@ -111,7 +118,8 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
     if refined:
         before = keyframes.person
         keyframes = replace_states(keyframes, states)
-        for step, better in solve_by_colours(keyframes, texels, prior, config, coarse_to_fine(1, config.rounds, keyframes), "person again"):
+        again = coarse_to_fine(1, config.rounds * 3 // 2, keyframes, clip.side_px)
+        for step, better in solve_by_colours(keyframes, texels, prior, config, again, "person again"):
             keyframes = better
             yield step
         watch.stage("person again")
