@@ -1,6 +1,7 @@
 """One frame's pose and expression by Gauss–Newton on colours and landmarks, and the normal equations that joint solves build on."""
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Observation, Picture, Window
-from headcast.track.person import DETECTOR_NOISE, RELATIVE, Person, interocular
+from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.surface import surface_normals
@@ -25,6 +26,8 @@ ROBUST = (0.15, 0.03, 0.005)
 _SLACK_PX = 0.2
 """Residuals that are no surprise, in pixels' worth of gradient: places are not known better than that."""
 
+_SURPRISING_OPENING = 0.25
+"""Share of an eye's opening by which detector and model may differ before closed and open lids are both tried."""
 _SETTLED = 8.0
 """A step that gains less (in units of half a squared standard deviation) is the last on its level: the next would gain a fraction of that."""
 
@@ -241,6 +244,42 @@ class FrameFit:
     """Share of the colour evidence that the robust weights kept."""
 
 
+def with_lids_tried(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameState:
+    """The state with each eye open or closed, whichever costs less, where the detector sees another opening than the state has.
+
+    Lids close within two frames, and by small steps no colour leads there: while a lid is on its way, its pixels look like nothing that was painted.
+    """
+    names = person.tracked.model.expression_names
+    blinks = [names.index(name) for name in EYELIDS if name in names]
+    if not blinks or not _opening_surprises(person, state, observation):
+        return state
+    choices = [state.expression[blinks], *(np.array(choice, float) for choice in itertools.product((0, 1), repeat=len(blinks)))]
+    states = []
+    for choice in choices:
+        expression = state.expression.copy()
+        expression[blinks] = choice
+        states.append(replace(state, expression=expression))
+    return min(states, key=lambda tried: _frame_cost(person, observation, tried, config))
+
+
+def _opening_surprises(person: Person, state: FrameState, observation: Observation) -> bool:
+    modelled = _landmark_motion(person, state).pixels
+    for upper, lower in (lids.T for lids in EYELIDS.values()):
+        seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (observation.landmarks, modelled))
+        if abs(seen - expected) > _SURPRISING_OPENING * max(seen, expected):
+            return True
+    return False
+
+
+def _frame_cost(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> float:
+    """What a state costs, colours compared on the second finest level."""
+    level = min(1, len(observation.levels) - 1)
+    picture = observation.levels[level]
+    colours = colour_sums(person, view_of(person, state, picture.window), picture, ROBUST[level])
+    points = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+    return config.color_information * float(colours.cost.sum()) + points.cost + prior_equations(person, state).cost
+
+
 def fit_landmarks(person: Person, observation: Observation, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
     """Pose and expression from landmarks alone."""
     for _ in range(steps):
@@ -264,6 +303,7 @@ def fit_frame(
         pull: A state to stay near, and how strongly (precision per unknown).
     """
     unknowns = person.tracked.unknowns
+    state = with_lids_tried(person, observation, state, config)
     for level in reversed(range(min(len(steps), len(observation.levels)))):
         picture = observation.levels[level]
         for _ in range(steps[level]):

@@ -17,6 +17,8 @@ _LIPS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 
 _RIGHT_LIDS = ((159, 145), (158, 153), (160, 144), (157, 154), (161, 163))
 _LEFT_LIDS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
 _PAIRS = (*_LIPS, *_RIGHT_LIDS, *_LEFT_LIDS)
+EYELIDS = {"eyeBlinkLeft": np.array(_LEFT_LIDS), "eyeBlinkRight": np.array(_RIGHT_LIDS)}
+"""Upper and lower landmarks of the lids that each blink moves."""
 _IRISES = ((468, 33, 133), (473, 362, 263))
 RELATIVE = np.array([*((upper, lower, lower) for upper, lower in _PAIRS), *_IRISES])
 """Landmarks that are known better against others than by themselves, each with the two whose middle it is measured from: openings of lips and
