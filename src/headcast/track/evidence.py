@@ -63,4 +63,4 @@ def _residuals(person: Person, view: View, picture: Picture) -> tuple[Float[np.n
     row = ((1 - place[..., 1]) * texture.shape[0] - 0.5).astype(np.float32)
     sample = cv2.remap(texture, column, row, cv2.INTER_LINEAR)
     counted = (view.face >= 0) & (surface.face_weight[view.face] > 0) & (picture.matte > 0.5)
-    return picture.image - sample[..., :3] * shade, sample[..., 3] * view.inner * counted
+    return np.where(counted[..., None], picture.image - sample[..., :3] * shade, 0), sample[..., 3] * view.inner * counted
