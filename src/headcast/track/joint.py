@@ -23,6 +23,8 @@ from headcast.track.surface import surface_normals
 
 _SLACK_PX = 0.4
 """Residuals that are no surprise, in pixels' worth of gradient: keyframes are farther out of place than a frame that follows another."""
+_LEAST_STIFFNESS = 1e-9
+"""Vertices that hold their texture less than this, of the most that any does, are not seen: dividing by it would leave no digit."""
 _LONGEST_STEP = 1.5
 """Standard deviations of identity in a step."""
 _LARGEST_TURN = 0.2
@@ -66,7 +68,7 @@ class _System:
     def without_sliding(self) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n"]]:
         """The equations with the shifts eliminated (a Schur complement, 2×2 by 2×2)."""
         trace = np.trace(self.stiffness, axis1=1, axis2=2)
-        seen = np.flatnonzero(trace > 0)
+        seen = np.flatnonzero(trace > _LEAST_STIFFNESS * trace.max(initial=0))
         if not len(seen):
             return self.matrix, self.right
         inverse = np.linalg.inv(self.stiffness[seen] + 1e-3 * trace[seen, None, None] * np.eye(2))
