@@ -70,7 +70,8 @@ class TrackConfig:
     keyframes: int = 20
     """How many frames the person is solved from; fewer where the clip shows little."""
     rounds: int = 8
-    """Steps per level of the pictures in which the person is solved, each with texture and light painted anew; a third as many in fast mode."""
+    """Steps per level of the pictures in which the person is solved, each with texture and light painted anew; a third as many in fast mode.
+    After all frames are known, full mode takes one and a half times as many on the finest level."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True

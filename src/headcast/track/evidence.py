@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float
 
 from headcast.threads import mapped
-from headcast.track.frame import View, view_of
+from headcast.track.frame import ROBUST, View, view_of
 from headcast.track.observation import Observation, Picture
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes
@@ -13,8 +13,6 @@ from headcast.track.points import FrameState
 
 _BLOCK_PX = 8
 """Side of the blocks whose means are compared with what independent pixels would give."""
-_OUTLIER = 0.15
-"""As on the finest level of the tracker: residuals beyond 1/√0.15 standard deviations lose influence."""
 
 
 def independent_share(keyframes: Keyframes) -> float:
@@ -37,7 +35,7 @@ def _block_variances(person: Person, observation: Observation, state: FrameState
     picture = observation.levels[0]
     view = view_of(person, state, picture.window)
     residual, certainty = _residuals(person, view, picture)
-    scaled = 1 + _OUTLIER * certainty * (residual**2).mean(-1) / person.color_sigma**2
+    scaled = 1 + ROBUST[0] * certainty * (residual**2).mean(-1) / person.color_sigma**2
     weight = (certainty / scaled**2).astype(np.float64)
     height, width = (side - side % _BLOCK_PX for side in weight.shape)
     blocks = (height // _BLOCK_PX, _BLOCK_PX, width // _BLOCK_PX, _BLOCK_PX)

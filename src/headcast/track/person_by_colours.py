@@ -32,6 +32,9 @@ def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes, side_px: int) 
 
     Detectors make the same mistakes in all frames. Where a head turns, parallax knows better, and their landmarks count as half a frame's; where it
     hardly turns, colours say nothing of its depth, and they count as eight frames'.
+
+    Args:
+        side_px: Of the working picture on its finest level.
     """
     between = np.clip((np.degrees(turning(keyframes)) - _STILL_DEG) / (_TURNING_DEG - _STILL_DEG), 0, 1)
     smallness = max(1.0, _FULL_WORTH_PX / side_px)
