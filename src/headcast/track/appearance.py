@@ -11,7 +11,7 @@ from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
 from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
-from headcast.track.light import gamma_shading, sh_basis
+from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.observation import Observation, Picture
 from headcast.track.person import FACE_OVAL, Person
 from headcast.track.photometric import GAMMA, _sample
@@ -262,7 +262,7 @@ def paint(
         given = person.texture[texels.row, texels.column, :3] ** GAMMA if "texture" in person.fixed else None
         light = solve_light(person, texels, looks, skin & (looks.weight.sum(0) > 0), given)
         # Brightness is shared between light and albedo: the light's mean over the face is one.
-        person = person.changed(light=light if "texture" in person.fixed else light / np.maximum(light[:1], 0.05))
+        person = person.changed(light=light if "texture" in person.fixed else possible_light(light))
     shaded = np.empty_like(looks.shade)
 
     def shade(k: int) -> None:
@@ -278,6 +278,18 @@ def paint(
     certainty = np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
     texture = person.texture if "texture" in person.fixed else fill_texture(texels, albedo, certainty, weight)
     return person.changed(texture=texture, color_sigma=sigma)
+
+
+def possible_light(light: Float[np.ndarray, "9 3"]) -> Float[np.ndarray, "9 3"]:
+    """The light with a mean of one per channel, its directions weakened to what lamps can do; even where the mean is not positive.
+
+    No lamp takes light away, so none is more one-sided than a single one: its linear terms are twice its mean (Ramamoorthi & Hanrahan 2001).
+    Without that bound a light that explains shadows wrongly grows from round to round.
+    """
+    scaled = np.where(light[:1] > 1e-6, light / np.maximum(light[:1], 1e-6), AMBIENT)
+    one_sided = np.linalg.norm(scaled[1:4], axis=0)
+    scaled[1:] *= np.minimum(1, 2 / np.maximum(one_sided, 2))
+    return scaled.astype(np.float32)
 
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:
