@@ -32,16 +32,12 @@ from headcast.render import (
     draw_mesh,
     face_neighbours,
     image_positions,
-    interpolate,
+    lit_texture,
     new_coverage,
     rasterize,
     rasterize_arrays,
     reference,
     render_head,
-    sample_texture,
-    shade,
-    smooth_normals,
-    surface_color,
 )
 
 
@@ -85,8 +81,7 @@ class Bench:
         vertices, texture, light = self.leaves()
         mesh = Mesh(vertices, self.mesh.faces)
         seen = rasterize(mesh, self.camera)
-        albedo = sample_texture(texture, interpolate(self.uv, seen, self.uv_faces), face=seen.face)
-        color = surface_color(albedo, shade(smooth_normals(mesh, seen), light), seen, self.background, srgb=False)
+        color = lit_texture(mesh, seen, texture, light, self.uv, self.uv_faces, self.background, srgb=False)
         picture = antialias(color, seen, self.neighbours)
         picture.backward(self.gradient)
 

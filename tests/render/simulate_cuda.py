@@ -44,9 +44,11 @@ def render_and_differentiate():
     texture, light = scene.texture[:6, :5].clone().requires_grad_(), scene.light.clone().requires_grad_()
     view = (Mesh(vertices, scene.mesh.faces), scene.camera)
     textured = render_head(*view, texture, light, scene.uv, scene.uv_faces, scene.background, scene.neighbours)
+    per_view = texture.detach().expand(2, *texture.shape).clone().requires_grad_()
+    varied = render_head(*view, per_view, light, scene.uv, scene.uv_faces, scene.background, scene.neighbours)
     tinted = render_head(*view, vertices.detach().abs().requires_grad_(), light, background=scene.background, cull=False)
     weights = torch.randn(textured.color.shape, generator=torch.Generator().manual_seed(0))
-    ((textured.color + tinted.color) * weights + textured.depth[..., None] * weights).sum().backward()
+    ((textured.color + varied.color + tinted.color) * weights + textured.depth[..., None] * weights).sum().backward()
 
 
 def main():

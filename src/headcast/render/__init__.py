@@ -6,6 +6,7 @@ from headcast.render.draw import draw_mesh
 from headcast.render.head import render_head, surface_color
 from headcast.render.interpolation import interpolate, label_image, smooth_normals, vertex_normals
 from headcast.render.light import ambient_light, linear_from_srgb, sh_basis, shade, srgb_from_linear
+from headcast.render.lit import lit_texture
 from headcast.render.rendering import Rendering, image_positions, rasterize, rasterize_positions
 from headcast.render.texture import mip_level, sample_texture
 
@@ -22,6 +23,7 @@ __all__ = [
     "interpolate",
     "label_image",
     "linear_from_srgb",
+    "lit_texture",
     "mip_level",
     "new_coverage",
     "rasterize",

@@ -11,6 +11,7 @@ from headcast.render.antialias import antialias, face_neighbours
 from headcast.render.interpolation import interpolate, smooth_normals
 from headcast.render.kernels.machines import arrays, machine_of
 from headcast.render.light import ambient_light, shade
+from headcast.render.lit import lit_texture
 from headcast.render.rendering import Rendering, rasterize
 from headcast.render.texture import mip_level, sample_texture
 
@@ -60,11 +61,14 @@ def render_head(
 def _picture(mesh, seen, albedo, light, uv, uv_faces, background, neighbours):
     normal = smooth_normals(mesh, seen)
     if uv is None:
-        surface = interpolate(albedo, seen)
+        color = surface_color(interpolate(albedo, seen), shade(normal, light), seen, background)
+    elif albedo.ndim == 3:
+        level = mip_level(seen, uv, uv_faces, albedo.shape[:2])
+        color = lit_texture(mesh, seen, albedo, light, uv, uv_faces, background, level)
     else:
         level = mip_level(seen, uv, uv_faces, albedo.shape[-3:-1])
         surface = sample_texture(albedo, interpolate(uv, seen, uv_faces), level, seen.face)
-    color = surface_color(surface, shade(normal, light), seen, background)
+        color = surface_color(surface, shade(normal, light), seen, background)
     return antialias(color, seen, neighbours), normal
 
 

@@ -41,7 +41,7 @@ def sample_texture(
         face: of a `Rendering`; where it is negative the result is zero and nothing is looked up.
     """
     height, width, channels = texture.shape[-3:]
-    pyramid = _pyramid(height, width) if level is not None else _pyramid(height, width)[:1]
+    pyramid = mip_pyramid(height, width) if level is not None else mip_pyramid(height, width)[:1]
     level = torch.zeros_like(uv[..., 0]) if level is None else level
     face = torch.zeros(uv.shape[:-1], dtype=torch.int32, device=uv.device) if face is None else face
     if texture.ndim > 3:
@@ -54,7 +54,7 @@ def sample_texture(
 
 
 @lru_cache
-def _pyramid(height: int, width: int) -> tuple[tuple[int, int, int], ...]:
+def mip_pyramid(height: int, width: int) -> tuple[tuple[int, int, int], ...]:
     """First texel, height and width of every level down to one texel."""
     rows, first = [(0, height, width)], 0
     while max(rows[-1][1:]) > 1:

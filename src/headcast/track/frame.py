@@ -13,7 +13,7 @@ from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Observation, Picture, Window
-from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, Person, interocular
+from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, RELATIVE_NOISE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.surface import surface_normals
@@ -140,7 +140,7 @@ def landmark_equations(
     scaled = 1 + 0.25 * information * (residual**2).sum(1)
     weight = scale * information / scaled**2
     mark, first, second = RELATIVE.T
-    sigma = config.sigmas.relative * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    sigma = config.sigmas.relative * RELATIVE_NOISE * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
     difference = residual[mark] - (residual[first] + residual[second]) / 2
     trust = (observation.confidence * faced)[RELATIVE].min(1) / sigma**2
     scaled_relative = 1 + 0.01 * trust * (difference**2).sum(1)

@@ -23,6 +23,9 @@ _IRISES = ((468, 33, 133), (473, 362, 263))
 RELATIVE = np.array([*((upper, lower, lower) for upper, lower in _PAIRS), *_IRISES])
 """Landmarks that are known better against others than by themselves, each with the two whose middle it is measured from: openings of lips and
 eyelids, irises between the corners of the eyes."""
+RELATIVE_NOISE = np.repeat([2.5, 1.0, 3.0], [len(_LIPS), len(_RIGHT_LIDS) + len(_LEFT_LIDS), len(_IRISES)])
+"""Noise of each, in units of `Sigmas.relative`. Lips that are rolled in or pressed are seen open, and irises are off by the same all clip long; only
+the lids of a blink are seen better than colours can."""
 OUTER_EYE_CORNERS = (33, 263)
 _OVAL_LEFT = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
 _OVAL_RIGHT = (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from headcast.render.kernels import meshes_cpu, pixels_cpu
+from headcast.render.kernels import lit_cpu, meshes_cpu, pixels_cpu
+from headcast.render.kernels.lit_cpu import light_views
 from headcast.render.kernels.meshes_cpu import build_pyramid, build_pyramid_gradient, color_pixels, vertex_normals, vertex_normals_gradient
 from headcast.render.kernels.pixels_cpu import STRIPES, edge_blends, mip_levels, shade_views
 from headcast.render.kernels.raster_cpu import BAND_ROWS, fill_views, list_members, sort_faces
@@ -19,6 +20,9 @@ __all__ = [
     "edge_blends_gradient",
     "interpolate_views",
     "interpolate_views_gradient",
+    "light_texels_gradient",
+    "light_views",
+    "light_views_gradient",
     "mip_levels",
     "rasterize",
     "rasterize_gradient",
@@ -121,3 +125,26 @@ def sample_points_gradient(texels, levels, uv, level, face, grad_out, into_uv, i
         meshes_cpu.sample_points_gradient(texels, levels, uv, level, face, grad_out, grad_uv)
     if scattering is not None:
         scattering.result()
+
+
+def light_views_gradient(
+    faces, uv, uv_faces, texels, levels, face, weights, level, normals, light, srgb, color, grad_out, grad_weights, grad_normals, grad_light,
+    grad_albedo,
+):  # fmt: skip
+    """Sets the gradients of weights, normals and light, and that of the albedo at each pixel (views, h, w, 3); color is what `light_views` gave."""
+    normal_parts, light_parts = _parts(grad_normals), _parts(grad_light)
+    grad_weights.fill(0)
+    grad_albedo.fill(0)
+    lit_cpu.light_views_gradient(
+        faces, uv, uv_faces, texels, levels, face, weights, level, normals, light, srgb, color, grad_out, grad_weights, normal_parts, light_parts,
+        grad_albedo,
+    )  # fmt: skip
+    _add_up(normal_parts, grad_normals)
+    _add_up(light_parts, grad_light)
+
+
+def light_texels_gradient(uv, uv_faces, levels, face, weights, level, grad_albedo, grad_texels):
+    """Sets the gradient of the texels (texels, 3) from that of the albedo at each pixel."""
+    parts = np.zeros((2, *grad_texels.shape), grad_texels.dtype)
+    lit_cpu.scatter_lit_texels(uv, uv_faces, levels, face, weights, level, grad_albedo, parts)
+    np.add(parts[0], parts[1], out=grad_texels)

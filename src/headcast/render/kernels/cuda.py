@@ -3,7 +3,7 @@
 Sums over pixels are atomic, so their last digits may differ from run to run.
 """
 
-from headcast.render.kernels import pixels_cuda, points_cuda, raster_cuda
+from headcast.render.kernels import lit_cuda, pixels_cuda, points_cuda, raster_cuda
 
 
 def _zero(array) -> None:
@@ -122,3 +122,27 @@ def sample_points_gradient(texels, levels, uv, level, face, grad_out, into_uv, i
         points_cuda.position_gradients(face.size, texels, levels, uv, level, face, grad_out, grad_uv)
     if into_texels:
         points_cuda.texel_gradients(face.size, levels, uv, level, face, grad_out, grad_texels)
+
+
+def light_views(faces, uv, uv_faces, texels, levels, face, weights, level, normals, light, background, srgb, out):
+    """Sets out (views, h, w, 4)."""
+    lit_cuda.light_pixels(face.size, faces, uv, uv_faces, texels, levels, face, weights, level, normals, light, background, srgb, out)
+
+
+def light_views_gradient(
+    faces, uv, uv_faces, texels, levels, face, weights, level, normals, light, srgb, color, grad_out, grad_weights, grad_normals, grad_light,
+    grad_albedo,
+):  # fmt: skip
+    """Sets the gradients of weights, normals and light, and that of the albedo at each pixel (views, h, w, 3); color is what `light_views` gave."""
+    for gradient in (grad_weights, grad_normals, grad_light, grad_albedo):
+        _zero(gradient)
+    lit_cuda.light_gradients(
+        face.size, faces, uv, uv_faces, texels, levels, face, weights, level, normals, light, srgb, color, grad_out, grad_weights, grad_normals,
+        grad_light, grad_albedo,
+    )  # fmt: skip
+
+
+def light_texels_gradient(uv, uv_faces, levels, face, weights, level, grad_albedo, grad_texels):
+    """Sets the gradient of the texels (texels, 3) from that of the albedo at each pixel."""
+    _zero(grad_texels)
+    lit_cuda.texel_gradients(face.size, uv, uv_faces, levels, face, weights, level, grad_albedo, grad_texels)
