@@ -26,8 +26,9 @@ def export(
 
     Args:
         run: Folder of a finished run, or a tracked_flame_params.npz that Video Head Tracker wrote.
-        to: arrays: one npz for NumPy. obj, ply: one mesh file per frame. vht: tracked_flame_params.npz of Video Head Tracker (FLAME runs).
-        out: File (arrays, vht) or folder (obj, ply) to write to; in the run's own 'exports' folder if not given.
+        to: arrays: one npz for NumPy. glb: a rigged, textured, animated head for Blender, game engines and browsers. obj, ply: one mesh file per
+            frame. vht: tracked_flame_params.npz of Video Head Tracker (FLAME runs).
+        out: File (arrays, glb, vht) or folder (obj, ply) to write to; in the run's own 'exports' folder if not given.
         model: The FLAME model of a tracked_flame_params.npz; runs know their own.
         overwrite: Replace an earlier export.
     """

@@ -2,8 +2,22 @@
 
 from headcast.export.arrays import export_arrays
 from headcast.export.formats import FormatName, default_place, export_track, flame_file
+from headcast.export.gltf import RiggedHead, export_glb, read_glb
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.vht import read_vht, write_vht
 
-__all__ = ["FormatName", "default_place", "export_arrays", "export_obj", "export_ply", "export_track", "flame_file", "read_vht", "write_vht"]
+__all__ = [
+    "FormatName",
+    "RiggedHead",
+    "default_place",
+    "export_arrays",
+    "export_glb",
+    "export_obj",
+    "export_ply",
+    "export_track",
+    "flame_file",
+    "read_glb",
+    "read_vht",
+    "write_vht",
+]

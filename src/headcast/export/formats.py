@@ -13,6 +13,7 @@ from PIL import Image
 from headcast.errors import InputError
 from headcast.export.arrays import export_arrays
 from headcast.export.flame_texture import fit_flame_texture
+from headcast.export.gltf import export_glb
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.vht import require_flame, write_vht
@@ -23,8 +24,8 @@ from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
 
-FormatName = Literal["arrays", "obj", "ply", "vht"]
-_PLACES = {"arrays": "arrays.npz", "obj": "obj", "ply": "ply", "vht": "tracked_flame_params.npz"}
+FormatName = Literal["arrays", "glb", "obj", "ply", "vht"]
+_PLACES = {"arrays": "arrays.npz", "glb": "head.glb", "obj": "obj", "ply": "ply", "vht": "tracked_flame_params.npz"}
 _TEXTURE_COUNT = 100
 """Texture coefficients that Video Head Tracker keeps by default."""
 
@@ -41,13 +42,15 @@ def export_track(
 
     Args:
         model: the head model that the track was made with, landmarks included.
-        out: a file for arrays and vht, a folder for obj and ply.
+        out: a file for arrays, glb and vht, a folder for obj and ply.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
     """
     _make_room(out, name, overwrite)
     albedo = None if albedo_picture is None else np.asarray(Image.open(albedo_picture))
     if name == "arrays":
         yield from export_arrays(track, model, out)
+    elif name == "glb":
+        yield from export_glb(track, model, out, albedo)
     elif name == "obj":
         yield from export_obj(track, model, out, albedo_picture)
     elif name == "ply":
