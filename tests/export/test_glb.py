@@ -100,7 +100,7 @@ def test_the_khronos_validator_finds_nothing(tmp_path):
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node.js is not installed: the Khronos validator cannot run")
     command = ["npm", "install", "--no-save", "--prefix", str(tmp_path), "gltf-validator@2.0.0-dev.3.10"]
-    installed = subprocess.run(command, capture_output=True, text=True)
+    installed = subprocess.run(command, capture_output=True, text=True, check=False)
     if installed.returncode:
         pytest.skip(f"the Khronos validator could not be installed: {installed.stderr[-200:]}")
     (tmp_path / "validate.mjs").write_text(_VALIDATE)

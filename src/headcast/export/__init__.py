@@ -3,21 +3,27 @@
 from headcast.export.arrays import export_arrays
 from headcast.export.formats import FormatName, default_place, export_track, flame_file
 from headcast.export.gltf import RiggedHead, export_glb, read_glb
+from headcast.export.nerf import NerfConfig, PosedPicture, export_nerf, read_nerf, read_parameters
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.vht import read_vht, write_vht
 
 __all__ = [
     "FormatName",
+    "NerfConfig",
+    "PosedPicture",
     "RiggedHead",
     "default_place",
     "export_arrays",
     "export_glb",
+    "export_nerf",
     "export_obj",
     "export_ply",
     "export_track",
     "flame_file",
     "read_glb",
+    "read_nerf",
+    "read_parameters",
     "read_vht",
     "write_vht",
 ]

@@ -10,10 +10,13 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
+from headcast.capture import Capture
 from headcast.errors import InputError
 from headcast.export.arrays import export_arrays
 from headcast.export.flame_texture import fit_flame_texture
 from headcast.export.gltf import export_glb
+from headcast.export.nerf import OWN_FILES as NERF_FILES
+from headcast.export.nerf import NerfConfig, export_nerf
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.vht import require_flame, write_vht
@@ -24,10 +27,13 @@ from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
 
-FormatName = Literal["arrays", "glb", "obj", "ply", "vht"]
-_PLACES = {"arrays": "arrays.npz", "glb": "head.glb", "obj": "obj", "ply": "ply", "vht": "tracked_flame_params.npz"}
+FormatName = Literal["arrays", "glb", "nerf", "obj", "ply", "vht"]
+_PLACES = {"arrays": "arrays.npz", "glb": "head.glb", "nerf": "nerf", "obj": "obj", "ply": "ply", "vht": "tracked_flame_params.npz"}
 _TEXTURE_COUNT = 100
 """Texture coefficients that Video Head Tracker keeps by default."""
+
+
+_FOLDERS = ("nerf", "obj", "ply")
 
 
 def default_place(run_folder: Path, name: FormatName) -> Path:
@@ -36,14 +42,17 @@ def default_place(run_folder: Path, name: FormatName) -> Path:
 
 
 def export_track(
-    track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False
-) -> Generator[Step, None, None]:
+    track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False,
+    capture: Capture | None = None, nerf: NerfConfig | None = None,
+) -> Generator[Step, None, None]:  # fmt: skip
     """Writes a track in another format, one `Step` per piece.
 
     Args:
         model: the head model that the track was made with, landmarks included.
-        out: a file for arrays, glb and vht, a folder for obj and ply.
+        out: a file for arrays, glb and vht, a folder for nerf, obj and ply.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
+        capture: the recording, for nerf.
+        nerf: what a data set holds.
     """
     _make_room(out, name, overwrite)
     albedo = None if albedo_picture is None else np.asarray(Image.open(albedo_picture))
@@ -51,6 +60,11 @@ def export_track(
         yield from export_arrays(track, model, out)
     elif name == "glb":
         yield from export_glb(track, model, out, albedo)
+    elif name == "nerf":
+        if capture is None:
+            raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
+        root = load_flame_root(flame_file(model)) if model.about.get("family") == "FLAME" else None
+        yield from export_nerf(track, model, capture, out, nerf or NerfConfig(), root)
     elif name == "obj":
         yield from export_obj(track, model, out, albedo_picture)
     elif name == "ply":
@@ -84,7 +98,7 @@ def _export_vht(track: Track, model: HeadModel, out: Path, albedo: UInt8[ndarray
 
 
 def _make_room(out: Path, name: FormatName, overwrite: bool) -> None:
-    folder = name in ("obj", "ply")
+    folder = name in _FOLDERS
     taken = any(out.iterdir()) if out.is_dir() else out.exists()
     if out.exists() and out.is_dir() != folder:
         raise InputError(f"expected {'a folder' if folder else 'a file'} to write {name} to, found {'a folder' if out.is_dir() else 'a file'}: {out}")
@@ -98,7 +112,8 @@ def _make_room(out: Path, name: FormatName, overwrite: bool) -> None:
 
 def _clear(folder: Path, name: FormatName) -> None:
     """Removes an earlier export of the same kind; refuses where there is anything else."""
-    own = [*folder.glob(f"frame_*.{name}"), *(folder / file for file in ("head.mtl", "albedo.png") if (folder / file).is_file())]
+    names = NERF_FILES if name == "nerf" else ("head.mtl", "albedo.png")
+    own = [*folder.glob(f"frame_*.{name}"), *(folder / file for file in names if (folder / file).exists())]
     others = sorted(child.name for child in folder.iterdir() if child not in own)
     if others:
         raise InputError(f"expected nothing but an earlier export, found {', '.join(others[:5])}. Choose another folder: {folder}")

@@ -32,9 +32,9 @@ _PLAIN = (0.72, 0.55, 0.47, 1.0)
 def export_glb(track: Track, model: HeadModel, out: Path, albedo: UInt8[ndarray, "height width 3"] | None) -> Generator[Step, None, None]:
     """Writes a track as a rigged, animated head.
 
-    World and head space are glTF's: metres, +Y up, the face towards +Z, the camera at the origin looking along −Z. One morph target per expression,
-    under its name, holds everything that a unit of it does at rest, the turning of jaw and eyes included, as straight motion of the vertices: so weights
-    alone move the face, as apps with ARKit expressions do. The joints "neck", "jaw", "left_eye" … turn what is beside.
+    World and head space are glTF's: metres, +Y up, the face towards +Z. One morph target per expression, under its name, holds everything that a unit
+    of it does at rest, the turning of jaw and eyes included, as straight motion of the vertices: so weights alone move the face, as apps with
+    ARKit expressions expect. The joints "neck", "jaw", "left_eye" … turn what is beside.
     """
     writer = GlbWriter()
     head = track.head(model)
