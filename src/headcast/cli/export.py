@@ -28,10 +28,10 @@ def export(
 
     Args:
         run: Folder of a finished run, or a tracked_flame_params.npz that Video Head Tracker wrote.
-        to: arrays: one npz for NumPy. glb: a rigged, textured, animated head for Blender, game engines and browsers. nerf: pictures, mattes, cameras
-            and heads for training radiance fields and 3D Gaussians. obj, ply: one mesh file per frame. vht: tracked_flame_params.npz of Video
-            Head Tracker (FLAME runs).
-        out: File (arrays, glb, vht) or folder (nerf, obj, ply) to write to; in the run's own 'exports' folder if not given.
+        to: arkit: ARKit's 52 expressions over time as CSV, as the Live Link Face app writes it. arrays: one npz for NumPy. glb: a rigged, textured,
+            animated head for Blender, game engines and browsers. nerf: pictures, mattes, cameras and heads for training radiance fields and 3D
+            Gaussians. obj, ply: one mesh file per frame. vht: tracked_flame_params.npz of Video Head Tracker (FLAME runs).
+        out: File (arkit, arrays, glb, vht) or folder (nerf, obj, ply) to write to; in the run's own 'exports' folder if not given.
         model: The FLAME model of a tracked_flame_params.npz; runs know their own.
         overwrite: Replace an earlier export.
         nerf: What --to nerf writes.

@@ -1,5 +1,6 @@
 """Tracks in other people's formats, one file per format."""
 
+from headcast.export.arkit import ARKIT_NAMES, ArkitCurves, export_arkit, read_arkit
 from headcast.export.arrays import export_arrays
 from headcast.export.formats import FormatName, default_place, export_track, flame_file
 from headcast.export.gltf import RiggedHead, export_glb, read_glb
@@ -9,11 +10,14 @@ from headcast.export.ply import export_ply
 from headcast.export.vht import read_vht, write_vht
 
 __all__ = [
+    "ARKIT_NAMES",
+    "ArkitCurves",
     "FormatName",
     "NerfConfig",
     "PosedPicture",
     "RiggedHead",
     "default_place",
+    "export_arkit",
     "export_arrays",
     "export_glb",
     "export_nerf",
@@ -21,6 +25,7 @@ __all__ = [
     "export_ply",
     "export_track",
     "flame_file",
+    "read_arkit",
     "read_glb",
     "read_nerf",
     "read_parameters",

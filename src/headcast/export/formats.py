@@ -12,6 +12,7 @@ from PIL import Image
 
 from headcast.capture import Capture
 from headcast.errors import InputError
+from headcast.export.arkit import export_arkit
 from headcast.export.arrays import export_arrays
 from headcast.export.flame_texture import fit_flame_texture
 from headcast.export.gltf import export_glb
@@ -27,8 +28,16 @@ from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
 
-FormatName = Literal["arrays", "glb", "nerf", "obj", "ply", "vht"]
-_PLACES = {"arrays": "arrays.npz", "glb": "head.glb", "nerf": "nerf", "obj": "obj", "ply": "ply", "vht": "tracked_flame_params.npz"}
+FormatName = Literal["arkit", "arrays", "glb", "nerf", "obj", "ply", "vht"]
+_PLACES = {
+    "arkit": "arkit.csv",
+    "arrays": "arrays.npz",
+    "glb": "head.glb",
+    "nerf": "nerf",
+    "obj": "obj",
+    "ply": "ply",
+    "vht": "tracked_flame_params.npz",
+}
 _TEXTURE_COUNT = 100
 """Texture coefficients that Video Head Tracker keeps by default."""
 
@@ -49,14 +58,16 @@ def export_track(
 
     Args:
         model: the head model that the track was made with, landmarks included.
-        out: a file for arrays, glb and vht, a folder for nerf, obj and ply.
+        out: a file for arkit, arrays, glb and vht, a folder for nerf, obj and ply.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
         capture: the recording, for nerf.
         nerf: what a data set holds.
     """
     _make_room(out, name, overwrite)
     albedo = None if albedo_picture is None else np.asarray(Image.open(albedo_picture))
-    if name == "arrays":
+    if name == "arkit":
+        yield from export_arkit(track, model, out)
+    elif name == "arrays":
         yield from export_arrays(track, model, out)
     elif name == "glb":
         yield from export_glb(track, model, out, albedo)
