@@ -51,9 +51,9 @@ class ArkitCurves:
 def export_arkit(track: Track, model: HeadModel, out: Path) -> Generator[Step, None, None]:
     """Writes a track's expressions and angles.
 
-    Angles are radians. The head's are those of the skull, neck included, against the camera: rotation = yaw about +Y · pitch about +X · roll about +Z, +X
-    being the subject's left, +Y up, +Z out of the face. So a head that turns to its own left has a positive yaw, one that looks down a positive
-    pitch. The eyes' are against the skull.
+    Angles are radians. The head's are those of the skull, neck included, against the camera: rotation = yaw about +Y · pitch about +X · roll about
+    +Z, +X being the subject's left, +Y up, +Z out of the face. So a head that turns to its own left has a positive yaw, one that looks down a
+    positive pitch. The eyes' are against the skull.
 
     Raises:
         InputError: the head has other expressions than ARKit's.

@@ -29,7 +29,7 @@ from headcast.store import RunPaths
 from headcast.track import Track
 
 FormatName = Literal["arkit", "arrays", "glb", "nerf", "obj", "ply", "vht"]
-_PLACES = {
+_PLACES: dict[FormatName, str] = {
     "arkit": "arkit.csv",
     "arrays": "arrays.npz",
     "glb": "head.glb",
