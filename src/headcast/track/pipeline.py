@@ -17,7 +17,7 @@ from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
 from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
-from headcast.track.appearance import Texels
+from headcast.track.appearance import Texels, paint
 from headcast.track.config import TrackConfig
 from headcast.track.evidence import independent_share
 from headcast.track.frame import ROBUST, WORLD_FROM_CAMERA
@@ -26,7 +26,7 @@ from headcast.track.keyframes import choose_keyframes
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Observation, observe
 from headcast.track.person import Person, TrackedModel, interocular
-from headcast.track.person_by_colours import coarse_to_fine, solve_by_colours
+from headcast.track.person_by_colours import coarse_to_fine, skin_texels, solve_by_colours
 from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_landmarks
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
@@ -43,6 +43,8 @@ _TYPICAL_SHARE = 0.06
 """Share of independent pixels (`track.evidence`) that `TrackConfig.color_information` was chosen for."""
 _LEAST_EVIDENCE, _MOST_EVIDENCE = 0.5, 4.0
 """How far what is measured may change it."""
+_PAINTED_FRAMES = 32
+"""Frames, spread over the clip, that texture and light are painted from once all are tracked."""
 _COARSEST_PX = 32
 """Side below which a picture of a head says nothing any more."""
 
@@ -123,12 +125,15 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
             keyframes = better
             yield step
         watch.stage("person again")
+        spread, skin = _all_over(clip), skin_texels(keyframes.person, texels)
         for turn, (steps, whose) in enumerate((((2, 2), before), ((1,), None)), start=1):
             fits = {}
             for step, idx, fit in linearise(keyframes.person, clip.observations, states, config, steps, f"refine {turn}", whose):
                 fits[idx] = fit
                 yield step
             states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
+            seen = [states[observation.frame_idx] for observation in spread]
+            keyframes = replace(keyframes, person=paint(keyframes.person, texels, spread, seen, config.sigmas.color, skin))
         watch.stage("refine")
 
         person, found = keyframes.person, states
@@ -150,6 +155,12 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
         seconds=dict(watch.seconds),
         peak_memory_mb=_peak_memory_mb(),
     )
+
+
+def _all_over(clip: "_Clip") -> list[Observation]:
+    """Observations spread evenly over the clip: keyframes show what is rare, these what is usual."""
+    usable = np.flatnonzero(clip.usable)
+    return list(clip.observations(usable[np.unique(np.linspace(0, len(usable) - 1, min(_PAINTED_FRAMES, len(usable))).round().astype(int))]))
 
 
 def replace_states(keyframes: Keyframes, states: Mapping[int, FrameState]) -> Keyframes:
