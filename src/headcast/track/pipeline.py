@@ -44,7 +44,7 @@ _TYPICAL_SHARE = 0.06
 _LEAST_EVIDENCE, _MOST_EVIDENCE = 0.5, 4.0
 """How far what is measured may change it."""
 _PAINTED_FRAMES = 32
-"""Frames, spread over the clip, that texture and light are painted from once all are tracked."""
+"""Frames, spread over the clip, that the texture is painted from once all are tracked."""
 _COARSEST_PX = 32
 """Side below which a picture of a head says nothing any more."""
 
@@ -133,7 +133,10 @@ def track_steps(capture: Capture, model: HeadModel, config: TrackConfig) -> Gene
                 yield step
             states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
             seen = [states[observation.frame_idx] for observation in spread]
-            keyframes = replace(keyframes, person=paint(keyframes.person, texels, spread, seen, config.sigmas.color, skin))
+            # The light stays what the keyframes say: frames from all over the clip show less turning, and light that turning does not show runs off.
+            lit = keyframes.person.changed(fixed=keyframes.person.fixed | {"light"})
+            painted = paint(lit, texels, spread, seen, config.sigmas.color, skin)
+            keyframes = replace(keyframes, person=painted.changed(fixed=keyframes.person.fixed))
         watch.stage("refine")
 
         person, found = keyframes.person, states
