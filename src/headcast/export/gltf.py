@@ -15,6 +15,7 @@ from PIL import Image
 from headcast.errors import FormatError
 from headcast.geometry import Transform, matrix_from_axis_angle, matrix_from_quaternion, quaternion_from_matrix, vertex_normals
 from headcast.heads import HeadModel, HeadPose, ShapedHead
+from headcast.heads.model import joint_transforms, skin
 from headcast.solve.step import Step
 from headcast.store.glb import INDICES, VERTICES, Glb, GlbWriter
 from headcast.track import Track
@@ -214,18 +215,9 @@ class RiggedHead:
 
     def posed(self, frame: int) -> Float[ndarray, "corners 3"]:
         """World positions of a frame: morph targets, then linear blend skinning."""
-        shaped = self.vertices + np.einsum("e,evk->vk", self.expression[frame], self.expression_basis)
-        rotations, shifts = [], []
-        for joint, parent in enumerate(self.joint_parents):
-            own, place = self.joint_rotations[frame, joint], self.joint_places[joint]
-            if parent < 0:
-                rotations.append(own)
-                shifts.append(self.root_translation[frame])
-            else:
-                rotations.append(rotations[parent] @ own)
-                shifts.append(rotations[parent] @ (place - own @ place) + shifts[parent])
-        moved = np.stack([shaped @ rotation.T + shift for rotation, shift in zip(rotations, shifts, strict=True)])
-        return np.einsum("vj,jvk->vk", self.skinning_weights, moved)
+        shaped = torch.from_numpy(self.vertices + np.einsum("e,evk->vk", self.expression[frame], self.expression_basis))
+        joints = joint_transforms(torch.from_numpy(self.joint_rotations[frame]), torch.from_numpy(self.joint_places), self.joint_parents)
+        return skin(shaped, torch.from_numpy(self.skinning_weights), joints).numpy() + self.root_translation[frame]
 
 
 def read_glb(path: Path) -> RiggedHead:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from headcast.render.kernels.accumulate import accumulate
-from headcast.render.kernels.surface import ONE, SIX, THREE, TWO, ZERO, encoded, encoded_slope
+from headcast.render.kernels.surface import ONE, ZERO, encoded, encoded_slope, light_on, light_on_gradient
 from headcast.render.kernels.texture import level_pair, taps
 
 
@@ -22,15 +22,6 @@ def unit(x, y, z):
     squared = x * x + y * y + z * z
     over_length = ONE / np.float32(math.sqrt(squared)) if squared > ZERO else ZERO
     return x * over_length, y * over_length, z * over_length, over_length
-
-
-def light_on(light, x, y, z, k):
-    """Light of a channel on a unit normal; none where the normal is zero."""
-    if x == ZERO and y == ZERO and z == ZERO:
-        return ZERO
-    linear = light[0, k] + light[1, k] * y + light[2, k] * z + light[3, k] * x
-    curved = light[4, k] * (x * y) + light[5, k] * (y * z) + light[6, k] * (THREE * z * z - ONE)
-    return linear + curved + light[7, k] * (x * z) + light[8, k] * (x * x - y * y)
 
 
 def texel_at(texels, texel, right, down, fx, fy, k):
@@ -113,20 +104,10 @@ def light_pixel_gradient(
             if srgb:
                 g *= encoded_slope(albedo * shading, color[row, column, k])
             grad_albedo[row, column, k] = g * shading
-            g *= albedo
-            along_x += g * (light[3, k] + light[4, k] * y + light[7, k] * z + TWO * light[8, k] * x)
-            along_y += g * (light[1, k] + light[4, k] * x + light[5, k] * z - TWO * light[8, k] * y)
-            along_z += g * (light[2, k] + light[5, k] * y + light[7, k] * x + SIX * light[6, k] * z)
-            if over_length > ZERO:
-                accumulate(grad_light, 0, k, g)
-                accumulate(grad_light, 1, k, g * y)
-                accumulate(grad_light, 2, k, g * z)
-                accumulate(grad_light, 3, k, g * x)
-                accumulate(grad_light, 4, k, g * x * y)
-                accumulate(grad_light, 5, k, g * y * z)
-                accumulate(grad_light, 6, k, g * (THREE * z * z - ONE))
-                accumulate(grad_light, 7, k, g * x * z)
-                accumulate(grad_light, 8, k, g * (x * x - y * y))
+            more_x, more_y, more_z = light_on_gradient(light, x, y, z, k, g * albedo, grad_light)
+            along_x += more_x
+            along_y += more_y
+            along_z += more_z
         # Through the length of the normal, to the normals of the corners and the weights.
         radial = along_x * x + along_y * y + along_z * z
         along_x = (along_x - radial * x) * over_length

@@ -103,38 +103,49 @@ def interpolate_gradient(attributes, faces, face, weights, row, column, unit, gr
     grad_weights[row, column, 2] = grad_c
 
 
+def light_on(light, x, y, z, k):
+    """Light of a channel on a unit normal; none where the normal is zero."""
+    if x == ZERO and y == ZERO and z == ZERO:
+        return ZERO
+    xy, yz, zz, xz, xx = x * y, y * z, THREE * z * z - ONE, x * z, x * x - y * y
+    linear = light[0, k] + light[1, k] * y + light[2, k] * z + light[3, k] * x
+    return linear + light[4, k] * xy + light[5, k] * yz + light[6, k] * zz + light[7, k] * xz + light[8, k] * xx
+
+
+def light_on_gradient(light, x, y, z, k, g, grad_light):
+    """What the gradient g of a channel's light says about the normal (x, y, z); adds what it says about the light."""
+    if x == ZERO and y == ZERO and z == ZERO:
+        return ZERO, ZERO, ZERO
+    accumulate(grad_light, 0, k, g)
+    accumulate(grad_light, 1, k, g * y)
+    accumulate(grad_light, 2, k, g * z)
+    accumulate(grad_light, 3, k, g * x)
+    accumulate(grad_light, 4, k, g * x * y)
+    accumulate(grad_light, 5, k, g * y * z)
+    accumulate(grad_light, 6, k, g * (THREE * z * z - ONE))
+    accumulate(grad_light, 7, k, g * x * z)
+    accumulate(grad_light, 8, k, g * (x * x - y * y))
+    along_x = g * (light[3, k] + light[4, k] * y + light[7, k] * z + TWO * light[8, k] * x)
+    along_y = g * (light[1, k] + light[4, k] * x + light[5, k] * z - TWO * light[8, k] * y)
+    along_z = g * (light[2, k] + light[5, k] * y + light[7, k] * x + SIX * light[6, k] * z)
+    return along_x, along_y, along_z
+
+
 def shade(normals, light, point, out):
     """Light (red, green, blue) that a surface with this unit normal receives; none where the normal is zero."""
-    x, y, z = normals[point, 0], normals[point, 1], normals[point, 2]
-    if x == ZERO and y == ZERO and z == ZERO:
-        for k in range(3):
-            out[point, k] = ZERO
-    else:
-        xy, yz, zz, xz, xx = x * y, y * z, THREE * z * z - ONE, x * z, x * x - y * y
-        for k in range(3):
-            linear = light[0, k] + light[1, k] * y + light[2, k] * z + light[3, k] * x
-            out[point, k] = linear + light[4, k] * xy + light[5, k] * yz + light[6, k] * zz + light[7, k] * xz + light[8, k] * xx
+    for k in range(3):
+        out[point, k] = light_on(light, normals[point, 0], normals[point, 1], normals[point, 2], k)
 
 
 def shade_gradient(normals, light, point, grad_out, grad_normals, grad_light):
     """Sets the gradient of the normal and adds to that of the light."""
     x, y, z = normals[point, 0], normals[point, 1], normals[point, 2]
     along_x, along_y, along_z = ZERO, ZERO, ZERO
-    if x != ZERO or y != ZERO or z != ZERO:
-        for k in range(3):
-            g = grad_out[point, k]
-            along_x += g * (light[3, k] + light[4, k] * y + light[7, k] * z + TWO * light[8, k] * x)
-            along_y += g * (light[1, k] + light[4, k] * x + light[5, k] * z - TWO * light[8, k] * y)
-            along_z += g * (light[2, k] + light[5, k] * y + light[7, k] * x + SIX * light[6, k] * z)
-            accumulate(grad_light, 0, k, g)
-            accumulate(grad_light, 1, k, g * y)
-            accumulate(grad_light, 2, k, g * z)
-            accumulate(grad_light, 3, k, g * x)
-            accumulate(grad_light, 4, k, g * x * y)
-            accumulate(grad_light, 5, k, g * y * z)
-            accumulate(grad_light, 6, k, g * (THREE * z * z - ONE))
-            accumulate(grad_light, 7, k, g * x * z)
-            accumulate(grad_light, 8, k, g * (x * x - y * y))
+    for k in range(3):
+        more_x, more_y, more_z = light_on_gradient(light, x, y, z, k, grad_out[point, k], grad_light)
+        along_x += more_x
+        along_y += more_y
+        along_z += more_z
     grad_normals[point, 0] = along_x
     grad_normals[point, 1] = along_y
     grad_normals[point, 2] = along_z
