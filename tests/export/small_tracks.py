@@ -30,7 +30,7 @@ def small_track(model: HeadModel, frame_count: int = 5, size: tuple[int, int] = 
         joint_rotations=0.1 * (random(frame_count, model.joint_count, 3) - 0.5),
         joint_names=tuple(model.joint_names),
         world_from_head=Transform.from_axis_angle(turn, place),
-        camera=camera,
+        cameras=(camera,),
         focal_sigma_px=7.5,
         time_s=torch.arange(frame_count) / 25.0,
         valid=valid,

@@ -158,10 +158,14 @@ class _Lens:
 
 
 def _moved(track: Track, shift: Float[torch.Tensor, "3"]) -> Track:
-    """The track with everything, the camera too, at another place."""
-    head, camera = track.world_from_head, track.camera.camera_from_world
-    moved = Transform(camera.rotation, camera.translation - camera.rotation @ shift)
-    return replace(track, world_from_head=Transform(head.rotation, head.translation + shift), camera=replace(track.camera, camera_from_world=moved))
+    """The track with everything, the cameras too, at another place."""
+
+    def moved(camera: Camera) -> Camera:
+        pose = camera.camera_from_world
+        return replace(camera, camera_from_world=Transform(pose.rotation, pose.translation - pose.rotation @ shift))
+
+    head = track.world_from_head
+    return replace(track, world_from_head=Transform(head.rotation, head.translation + shift), cameras=tuple(map(moved, track.cameras)))
 
 
 def _neck_rim(model: HeadModel) -> ndarray:

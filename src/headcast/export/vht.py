@@ -119,7 +119,7 @@ def read_vht(path: Path, model: HeadModel, root: FlameRoot, fps: float = 30.0) -
         joint_rotations=_tensor(np.concatenate(angles, 1)),
         joint_names=model.joint_names,
         world_from_head=world_from_view @ Transform(rotation, translation),
-        camera=camera,
+        cameras=(camera,),
         focal_sigma_px=0.0,
         time_s=_tensor((frames - frames[:1].sum()) / fps),
         valid=torch.ones(count, dtype=torch.bool),

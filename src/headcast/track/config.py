@@ -35,6 +35,8 @@ class Sigmas:
     """The same where the recording's tags state a focal length."""
     log_size: float = 0.01
     """Natural logarithm of the head's size: one camera cannot see it, so this holds it at the mean person's."""
+    log_size_measured: float = 0.05
+    """The same where cameras at known places see it."""
     landmark_offset: float = 0.0025
     """Offset of a person's landmarks from the model's, metres."""
 

@@ -1,6 +1,9 @@
 """One frame's pose and expression by Gauss–Newton on colours and landmarks, and the normal equations that joint solves build on."""
 
+import functools
 import itertools
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -12,14 +15,14 @@ from headcast.render import rasterize_arrays
 from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.light import gamma_shading
-from headcast.track.observation import Observation, Picture, Window
+from headcast.track.observation import Moment, Observation, Picture, Window
 from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, RELATIVE_NOISE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
+from headcast.track.rig import Turned
+from headcast.track.sight import Sight, sights
 from headcast.track.surface import surface_normals
 
-# The default camera: at the world's origin, looking along −Z, +Y up.
-WORLD_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 ROBUST = (0.15, 0.03, 0.005)
 """How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
 
@@ -45,8 +48,21 @@ class Equations:
     cost: float = 0.0
     """Where the step is zero."""
 
+    def turned(self, turned: Turned) -> "Equations":
+        """Of a frame's unknowns in rig space, from those in a camera's."""
+        return Equations(turned.of_frame(turned.of_frame(self.matrix).T), turned.of_frame(self.right), self.cost)
+
+    def spread(self, turned: Turned) -> "Equations":
+        """The same with the shared unknowns."""
+        return Equations(turned.of_clip(turned.of_clip(self.matrix).T), turned.of_clip(self.right), self.cost)
+
     def __add__(self, other: "Equations") -> "Equations":
         return Equations(self.matrix + other.matrix, self.right + other.right, self.cost + other.cost)
+
+
+def summed(parts: Iterable[Equations]) -> Equations:
+    """The sum of one or more."""
+    return functools.reduce(operator.add, parts)
 
 
 @dataclass(frozen=True)
@@ -72,7 +88,7 @@ def view_of(person: Person, state: FrameState, window: Window, light: Float[np.n
     positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
     face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
     normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
-    shading = gamma_shading(normals, WORLD_FROM_CAMERA, person.light if light is None else light)
+    shading = gamma_shading(normals, person.world_from_camera, person.light if light is None else light)
     inner = _inner(face, depth, surface.face_weight, _STEEPEST / float(window.focal(person.focal_px).mean()))
     return View(motion, face, barycentric, depth, shading, normals, inner)
 
@@ -244,14 +260,14 @@ class FrameFit:
     """Share of the colour evidence that the robust weights kept."""
 
 
-def with_lids_tried(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameState:
+def with_lids_tried(person: Person, moment: Moment, state: FrameState, config: TrackConfig) -> FrameState:
     """The state with each eye open or closed, whichever costs less, where the detector sees another opening than the state has.
 
     Lids close within two frames, and by small steps no colour leads there: while a lid is on its way, its pixels look like nothing that was painted.
     """
     names = person.tracked.model.expression_names
     blinks = [names.index(name) for name in EYELIDS if name in names]
-    if not blinks or not _opening_surprises(person, state, observation):
+    if not blinks or not any(_opening_surprises(sight) for sight in sights(person, moment, state)):
         return state
     choices = [state.expression[blinks], *(np.array(choice, float) for choice in itertools.product((0, 1), repeat=len(blinks)))]
     states = []
@@ -259,38 +275,45 @@ def with_lids_tried(person: Person, observation: Observation, state: FrameState,
         expression = state.expression.copy()
         expression[blinks] = choice
         states.append(replace(state, expression=expression))
-    return min(states, key=lambda tried: _frame_cost(person, observation, tried, config))
+    return min(states, key=lambda tried: _frame_cost(person, moment, tried, config))
 
 
-def _opening_surprises(person: Person, state: FrameState, observation: Observation) -> bool:
-    modelled = _landmark_motion(person, state).pixels
+def _opening_surprises(sight: Sight) -> bool:
+    modelled = _landmark_motion(sight.person, sight.state).pixels
     for upper, lower in (lids.T for lids in EYELIDS.values()):
-        seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (observation.landmarks, modelled))
+        seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (sight.observation.landmarks, modelled))
         if abs(seen - expected) > _SURPRISING_OPENING * max(seen, expected):
             return True
     return False
 
 
-def _frame_cost(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> float:
+def _frame_cost(person: Person, moment: Moment, state: FrameState, config: TrackConfig) -> float:
     """What a state costs, colours compared on the second finest level."""
-    level = min(1, len(observation.levels) - 1)
-    picture = observation.levels[level]
-    colours = colour_sums(person, view_of(person, state, picture.window), picture, ROBUST[level])
-    points = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
-    return config.color_information * float(colours.cost.sum()) + points.cost + prior_equations(person, state).cost
+    total = prior_equations(person, state).cost
+    for sight in sights(person, moment, state):
+        seen, observation = sight.person, sight.observation
+        level = min(1, len(observation.levels) - 1)
+        picture = observation.levels[level]
+        colours = colour_sums(seen, view_of(seen, sight.state, picture.window), picture, ROBUST[level])
+        points = landmark_equations(seen, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+        total += config.color_information * float(colours.cost.sum()) + points.cost
+    return total
 
 
-def fit_landmarks(person: Person, observation: Observation, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
+def fit_landmarks(person: Person, moment: Moment, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
     """Pose and expression from landmarks alone."""
     for _ in range(steps):
-        equations = landmark_equations(person, state, observation, config, shared=False)
-        state, _ = step_frame(person, state, equations + prior_equations(person, state))
+        total = prior_equations(person, state) + summed(
+            landmark_equations(sight.person, sight.state, sight.observation, config, shared=False).turned(sight.turned)
+            for sight in sights(person, moment, state)
+        )
+        state, _ = step_frame(person, state, total)
     return state
 
 
 def fit_frame(
     person: Person,
-    observation: Observation,
+    moment: Moment,
     state: FrameState,
     config: TrackConfig,
     steps: tuple[int, ...],
@@ -299,25 +322,37 @@ def fit_frame(
     """Pose and expression of a frame.
 
     Args:
-        steps: Most Gauss–Newton steps per level, finest first; the coarsest level is solved first. Levels that the picture lacks are left out.
+        steps: Most Gauss–Newton steps per level, finest first; the coarsest level is solved first. Levels that the pictures lack are left out.
         pull: A state to stay near, and how strongly (precision per unknown).
     """
     unknowns = person.tracked.unknowns
-    state = with_lids_tried(person, observation, state, config)
-    for level in reversed(range(min(len(steps), len(observation.levels)))):
-        picture = observation.levels[level]
+    state = with_lids_tried(person, moment, state, config)
+    levels = max(len(view.levels) for view in moment.views)
+    for level in reversed(range(min(len(steps), levels))):
         for _ in range(steps[level]):
-            view = view_of(person, state, picture.window)
-            sums = colour_sums(person, view, picture, ROBUST[level])
-            data = colour_equations(person, view, sums, config)
-            points = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
-            own = data + points + prior_equations(person, state)
+            data, seen = _data_equations(person, moment, state, config, level)
+            own = data + prior_equations(person, state)
             linearised_at = state
             total = own if pull is None else own + towards(state, pull[0], unknowns, pull[1])
             state, gain = step_frame(person, state, total)
             if gain < _SETTLED:
                 break
-    possible = float(sums.pixels @ person.tracked.surface.face_weight) / (3 * person.color_sigma**2)
-    return FrameFit(
-        state, own, linearised_at, float(sums.squared_error.sum()), float(sums.pixels.sum()), float(sums.weight.sum()) / max(possible, 1e-9)
-    )
+    possible = float(sum(sums.pixels @ person.tracked.surface.face_weight for sums in seen)) / (3 * person.color_sigma**2)
+    squared_error, pixels, weight = (sum(float(getattr(sums, name).sum()) for sums in seen) for name in ("squared_error", "pixels", "weight"))
+    return FrameFit(state, own, linearised_at, squared_error, pixels, weight / max(possible, 1e-9))
+
+
+def _data_equations(person: Person, moment: Moment, state: FrameState, config: TrackConfig, level: int) -> tuple[Equations, list[PhotometricSums]]:
+    """What all views say on a level of their pictures (or on the coarsest they have), and the comparison of colours in each."""
+    parts, seen = [], []
+    for sight in sights(person, moment, state):
+        own, observation = sight.person, sight.observation
+        at = min(level, len(observation.levels) - 1)
+        picture = observation.levels[at]
+        view = view_of(own, sight.state, picture.window)
+        sums = colour_sums(own, view, picture, ROBUST[at])
+        data = colour_equations(own, view, sums, config)
+        data += landmark_equations(own, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+        parts.append(data.turned(sight.turned))
+        seen.append(sums)
+    return summed(parts), seen

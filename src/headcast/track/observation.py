@@ -62,7 +62,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Observation:
-    """A frame as the tracker sees it."""
+    """A frame as one camera sees it."""
 
     frame_idx: int
     levels: tuple[Picture, ...]
@@ -71,6 +71,16 @@ class Observation:
     """Detected, source pixels."""
     confidence: Float[np.ndarray, "landmarks"]
     """0–1, with what the detector could not see already lowered."""
+    camera: int = 0
+    """Of the rig."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A frame as all cameras that see the face see it: at least one."""
+
+    frame_idx: int
+    views: tuple[Observation, ...]
 
 
 def observe(
@@ -82,6 +92,7 @@ def observe(
     source_side_px: int,
     side_px: int,
     level_count: int = 2,
+    camera: int = 0,
 ) -> Observation:
     """Cuts the window around the landmarks out of a frame; outside the source the matte is zero."""
     center = (landmarks.min(0) + landmarks.max(0)) / 2
@@ -96,7 +107,7 @@ def observe(
     levels = [Picture(window, image, picture_gradient(image), alpha)]
     for _ in range(level_count - 1):
         levels.append(_halved(levels[-1]))
-    return Observation(frame_idx, tuple(levels), landmarks, confidence)
+    return Observation(frame_idx, tuple(levels), landmarks, confidence, camera)
 
 
 def _cut(source: np.ndarray, left: int, top: int, side: int) -> np.ndarray:

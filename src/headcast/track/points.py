@@ -14,6 +14,8 @@ from headcast.compiled import compiled
 from headcast.heads import HeadModel
 from headcast.threads import in_parts
 
+_LEAST_DEPTH = 0.05
+
 
 @dataclass(frozen=True)
 class Unknowns:
@@ -111,7 +113,7 @@ class FrameState:
         angles = self.joint_rotations.copy()
         np.add.at(angles, (unknowns.joint_idx, unknowns.joint_axis), change[unknowns.angles])
         return FrameState(
-            rotation=_rodrigues(change[:3].astype(np.float64)) @ self.rotation,
+            rotation=rodrigues(change[:3].astype(np.float64)) @ self.rotation,
             translation=_pushed(self.translation, change[3:6]),
             joint_rotations=angles,
             expression=self.expression + change[unknowns.expression],
@@ -120,6 +122,8 @@ class FrameState:
 
 def _pushed(translation: Float[np.ndarray, "3"], change: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
     """The translation after a step; depth goes by ratios, so that depth and focal length can change together without a change of the picture."""
+    if translation[2] < _LEAST_DEPTH:  # behind the first camera of a rig
+        return translation + change
     ratio = change[2] / translation[2]
     across = np.array([change[0] - translation[0] * ratio, change[1] - translation[1] * ratio, 0.0])
     return (translation + across) * np.exp(np.clip(ratio, -0.5, 0.5))
@@ -162,7 +166,7 @@ def _turn_joints(turned, joints, parent_idx, rotations, shifts, pivots, parent_r
     # Loops over entries: products of arrays would be compiled for seconds.
     for j in range(len(joints)):
         parent = parent_idx[j]
-        local = _rodrigues(turned[j])
+        local = rodrigues(turned[j])
         for a in range(3):
             pivot = np.float64(shifts[parent, a]) if parent >= 0 else 0.0
             for b in range(3):
@@ -180,7 +184,7 @@ def _turn_joints(turned, joints, parent_idx, rotations, shifts, pivots, parent_r
 
 
 @compiled()
-def _rodrigues(vector):
+def rodrigues(vector):
     """Rotation matrix of an axis-angle vector (rad)."""
     x, y, z = vector[0], vector[1], vector[2]
     squared = x * x + y * y + z * z
