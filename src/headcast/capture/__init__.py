@@ -2,13 +2,14 @@
 
 from headcast.capture.capture import Capture
 from headcast.capture.prepare import PrepareConfig, prepare, prepare_steps
-from headcast.capture.rig import Calibration, RigCapture
+from headcast.capture.rig import Calibration, Recorded, RigCapture
 from headcast.capture.source import Source, SourceFrame, SourceMetadata, open_source
 
 __all__ = [
     "Calibration",
     "Capture",
     "PrepareConfig",
+    "Recorded",
     "RigCapture",
     "Source",
     "SourceFrame",

@@ -1,14 +1,33 @@
 """Recordings of several cameras, or of one whose lens or path is known: captures with what is known of each camera."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from headcast.capture.capture import Capture
 from headcast.errors import InputError
 from headcast.geometry import Transform
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """What the tracker asks of a recording: a `Capture`, or anything else that has these, with the same meanings."""
+
+    size: tuple[int, int]
+    focal_hint_px: float | None
+    landmarks_px: ndarray
+    confidence: ndarray
+    found: ndarray
+    cuts: ndarray
+    time_s: ndarray
+
+    @property
+    def frame_count(self) -> int: ...
+
+    def frames(self, indices: ndarray | None = None) -> Iterator[tuple[int, ndarray, ndarray]]: ...
 
 
 @dataclass(frozen=True)
@@ -28,13 +47,13 @@ class Calibration:
 class RigCapture:
     """One or several captures of the same moments."""
 
-    captures: tuple[Capture, ...]
+    captures: tuple[Recorded, ...]
     calibrations: tuple[Calibration, ...]
     unit_m: float | None = 1.0
     """Metres per unit of the cameras' positions; None where nobody knows it, and the head says it."""
 
     @classmethod
-    def single(cls, capture: Capture) -> "RigCapture":
+    def single(cls, capture: Recorded) -> "RigCapture":
         """One camera of which nothing is known but what its recording says."""
         return cls((capture,), (Calibration(),))
 
@@ -53,7 +72,7 @@ class RigCapture:
             raise InputError(f"expected the poses of all cameras or of none, found none of {missing}")
 
     @property
-    def main(self) -> Capture:
+    def main(self) -> Recorded:
         """The first camera's."""
         return self.captures[0]
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from headcast.capture import Calibration, Capture, RigCapture
+from headcast.capture import Calibration, Recorded, RigCapture
 from headcast.errors import InputError
 from headcast.geometry import angle_between, nearest_rotation
 from headcast.track.observation import Moment
@@ -54,13 +54,13 @@ def known_rig(capture: RigCapture) -> Rig:
     return Rig(focal, center, rotation, shift - rotation @ first_shift, first_turn.T, -first_turn.T @ first_shift)
 
 
-def _focal(capture: Capture, known: Calibration) -> Float[np.ndarray, "2"]:
+def _focal(capture: Recorded, known: Calibration) -> Float[np.ndarray, "2"]:
     if known.focal_px is not None:
         return np.asarray(known.focal_px, np.float64)
     return np.full(2, capture.focal_hint_px or _USUAL_FOCAL * max(capture.size))
 
 
-def _center(capture: Capture, known: Calibration) -> Float[np.ndarray, "2"]:
+def _center(capture: Recorded, known: Calibration) -> Float[np.ndarray, "2"]:
     height, width = capture.size
     return np.array([width / 2, height / 2]) if known.center_px is None else np.asarray(known.center_px, np.float64)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Int
 
-from headcast.capture import Capture, RigCapture
+from headcast.capture import Recorded, RigCapture
 from headcast.errors import InputError
 from headcast.track.config import TrackConfig
 from headcast.track.frame import ROBUST
@@ -97,7 +97,7 @@ class Clip:
             yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera)
 
 
-def _source_side(capture: Capture) -> int:
+def _source_side(capture: Recorded) -> int:
     landmarks = capture.landmarks_px[np.asarray(capture.found, bool)]
     if not len(landmarks):
         return 32

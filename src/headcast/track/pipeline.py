@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from headcast.capture import Capture, RigCapture
+from headcast.capture import Recorded, RigCapture
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
@@ -60,7 +60,7 @@ class TrackResult:
     peak_memory_mb: float = 0.0
 
 
-def track_capture(capture: Capture | RigCapture, model: HeadModel, config: TrackConfig) -> TrackResult:
+def track_capture(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> TrackResult:
     """Tracks a head through a recording, without telling how it goes; see `track_steps`."""
     steps = track_steps(capture, model, config)
     while True:
@@ -71,7 +71,7 @@ def track_capture(capture: Capture | RigCapture, model: HeadModel, config: Track
 
 
 @with_quiet_blas
-def track_steps(capture: Capture | RigCapture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
+def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
     """Tracks a head, one `Step` per unit of work; the generator's value is the result.
 
     Raises:
