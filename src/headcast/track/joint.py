@@ -127,7 +127,7 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System
             system.matrix[rows, mine] += part.matrix[of_part, :own]
             system.matrix[rows, shared] += part.matrix[of_part, own:]
             system.right[rows] += part.right[of_part]
-        system.coupling[active, :, mine] = part.coupling[:, :, :own]
+        system.coupling[active, :, mine] += part.coupling[:, :, :own]
         system.coupling[active, :, shared] += part.coupling[:, :, own:]
         system.stiffness[active] += part.stiffness
         system.pull[active] += part.pull

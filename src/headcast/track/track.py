@@ -82,8 +82,8 @@ class Track:
         """The first camera, in its first pose."""
         return self.camera_at(0)
 
-    def camera_at(self, frame_idx: int, camera_idx: int = 0) -> Camera:
-        """A camera as it stands in a frame."""
+    def camera_at(self, frame_idx: int | Tensor, camera_idx: int = 0) -> Camera:
+        """A camera as it stands in a frame, or in several where it moves."""
         camera = self.cameras[camera_idx]
         if camera.focal_px.ndim == 1:
             return camera
