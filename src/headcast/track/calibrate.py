@@ -91,7 +91,7 @@ def rig_from_heads(person: Person, moments: Sequence[Moment], capture: RigCaptur
 
 
 def _heads(person: Person, moment: Moment) -> _Heads:
-    seen = {view.camera: pose_in_camera(person.through(view.camera, moment.frame_idx), view) for view in moment.views}
+    seen = {view.camera: pose_in_camera(person.through(view.camera, moment.frame_idx), view.landmarks) for view in moment.views}
     return _Heads(moment.frame_idx, {camera: (state.rotation, state.translation) for camera, state in seen.items()})
 
 

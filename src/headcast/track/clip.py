@@ -30,6 +30,8 @@ class Clip:
     """A recording as the tracker sees it."""
 
     rig: RigCapture
+    seen: Bool[np.ndarray, "cameras frames"]
+    """Where each camera sees the head."""
     source_side_px: tuple[int, ...]
     """Side of the window around the head in each camera's pictures."""
     side_px: int
@@ -43,7 +45,7 @@ class Clip:
 
     @cached_property
     def usable(self) -> Bool[np.ndarray, "frames"]:
-        return np.asarray(self.rig.found, bool)
+        return self.seen.any(0)
 
     @classmethod
     def of(cls, rig: RigCapture, config: TrackConfig) -> "Clip":
@@ -57,14 +59,17 @@ class Clip:
         sides = tuple(_source_side(capture) for capture in rig.captures)
         side = min(max(sides), config.side_px)
         clock = Clock(np.asarray(rig.main.time_s, np.float64), np.asarray(rig.cuts, bool))
-        return cls(rig, sides, max(side // 4 * 4, 32), clock)
+        seen = np.array([capture.found for capture in rig.captures], bool)
+        return cls(rig, seen, sides, max(side // 4 * 4, 32), clock)
 
     def keyframes(self, count: int) -> Int[np.ndarray, "keyframes"]:
         """Frames that show the most of the person, seen by the camera that finds the face most surely."""
         cameras = len(self.rig.captures)
-        best = max(self.rig.captures, key=lambda capture: float((capture.confidence * capture.found[:, None]).sum()))
+        trust = [float((capture.confidence * seen[:, None]).sum()) for capture, seen in zip(self.rig.captures, self.seen, strict=True)]
+        best = int(np.argmax(trust))
+        capture = self.rig.captures[best]
         wanted = count if cameras == 1 else max(min(count, _KEY_VIEWS // cameras), _LEAST_KEYFRAMES)
-        return choose_keyframes(best.landmarks_px, best.confidence, np.asarray(best.found, bool), wanted)
+        return choose_keyframes(capture.landmarks_px, capture.confidence, self.seen[best], wanted)
 
     def spread(self) -> list[Moment]:
         """Frames spread evenly over the clip: keyframes show what is rare, these what is usual."""
@@ -92,7 +97,7 @@ class Clip:
     def _views(self, camera: int, chosen: Int[np.ndarray, "chosen"]) -> Iterator[Observation]:
         capture = self.rig.captures[camera]
         levels = int(np.clip(np.log2(self.side_px / _COARSEST_PX) + 1, 1, len(ROBUST)))
-        for frame_idx, rgb, matte in capture.frames(chosen[np.asarray(capture.found, bool)[chosen]]):
+        for frame_idx, rgb, matte in capture.frames(chosen[self.seen[camera][chosen]]):
             points, confidence = capture.landmarks_px[frame_idx], capture.confidence[frame_idx]
             yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera)
 

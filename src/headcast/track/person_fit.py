@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from headcast.solve import solve_arrow
 from headcast.track.config import TrackConfig
 from headcast.track.frame import Equations, landmark_equations, prior_equations, state_vector, step_frame, summed
-from headcast.track.observation import Moment, Observation
+from headcast.track.observation import Moment
 from headcast.track.person import Person
 from headcast.track.points import FrameState
 from headcast.track.sight import sights
@@ -33,16 +33,16 @@ class Keyframes:
 def pose_from_landmarks(person: Person, moment: Moment) -> FrameState:
     """A first pose of the neutral head, as the camera has it that sees the face best."""
     best = max(moment.views, key=lambda view: float(view.confidence.sum()))
-    seen = pose_in_camera(person.through(best.camera, moment.frame_idx), best)
+    seen = pose_in_camera(person.through(best.camera, moment.frame_idx), best.landmarks)
     return person.rig.placed(seen, best.camera, moment.frame_idx)
 
 
-def pose_in_camera(person: Person, observation: Observation) -> FrameState:
+def pose_in_camera(person: Person, landmarks: Float[np.ndarray, "landmarks 2"]) -> FrameState:
     """The neutral head's pose in a camera's space by perspective-n-point (Terzakis & Lourakis 2020, as OpenCV has it)."""
     matrix = np.diag([*person.focal_px, 1.0])
     matrix[:2, 2] = person.center_px
     points = person.landmark_rest[:468].astype(np.float64)
-    pixels = observation.landmarks[:468].astype(np.float64)
+    pixels = landmarks[:468].astype(np.float64)
     found, turn, shift = cv2.solvePnP(points, pixels, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
     rotation = cv2.Rodrigues(turn)[0] if found else np.diag([1.0, -1.0, -1.0])
     translation = shift[:, 0] if found else np.array([0, 0, 1.0])

@@ -20,6 +20,7 @@ from headcast.track.appearance import Texels, paint
 from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
 from headcast.track.config import TrackConfig
+from headcast.track.consensus import agreeing
 from headcast.track.evidence import independent_share
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
@@ -84,9 +85,10 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
     person = _first_person(rig, model, config)
 
     yield Step("person", 0, config.rounds, message="finding out who it is")
+    person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
+    clip = replace(clip, seen=agreeing(person, rig))
     key_idx = clip.keyframes(config.keyframes)
     moments = list(clip.moments(key_idx))
-    person = person.changed(rig=rig_from_heads(person, moments, rig))
     prior = _shared_prior(rig, person, config)
     keyframes = solve_by_landmarks(person, moments, prior, config)
     texels = Texels.of(person.tracked.surface, config.texture_px)
