@@ -28,7 +28,7 @@ def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig) -> Gene
     for camera in files.cameras:
         place = paths.camera_capture(camera.name).root
         captures.append((yield from prepare_steps(camera_path(paths.cameras, camera.name), place, config, resume=True)))
-    return _together(files, captures)
+    return _together(paths, files, captures)
 
 
 def open_rig(paths: RunPaths) -> RigCapture:
@@ -36,15 +36,10 @@ def open_rig(paths: RunPaths) -> RigCapture:
     if not paths.cameras.is_file():
         return RigCapture.single(Capture.open(paths.capture.root))
     files = CameraFiles.load(paths.cameras)
-    return _together(files, [Capture.open(paths.camera_capture(camera.name).root) for camera in files.cameras])
+    return _together(paths, files, [Capture.open(paths.camera_capture(camera.name).root) for camera in files.cameras])
 
 
-def _together(files: CameraFiles, captures: list[Capture]) -> RigCapture:
+def _together(paths: RunPaths, files: CameraFiles, captures: list[Capture]) -> RigCapture:
     calibrations = tuple(camera.calibration(capture.size) for camera, capture in zip(files.cameras, captures, strict=True))
-    return RigCapture(tuple(captures), calibrations, files.unit_m)
-
-
-def depth_source(paths: RunPaths, name: str) -> CameraSource | None:
-    """Where a camera's depth comes from, where it has any."""
-    source = CameraSource(camera_path(paths.cameras, name))
-    return source if source.has_depth else None
+    depths = tuple(CameraSource(camera_path(paths.cameras, camera.name)).depth if camera.depth else None for camera in files.cameras)
+    return RigCapture(tuple(captures), calibrations, files.unit_m, depths if any(depths) else ())
