@@ -9,8 +9,13 @@ from rich.console import Console
 from headcast.cli.progress import ProgressBar
 from headcast.export import (
     FORMATS,
+    ColmapConfig,
+    FlashavatarConfig,
     FormatName,
+    ImavatarConfig,
+    InstaConfig,
     NerfConfig,
+    NerfstudioConfig,
     chosen_config,
     default_place,
     export_track,
@@ -33,6 +38,11 @@ def export(
     model: str = "flame",
     overwrite: bool = False,
     nerf: NerfConfig = NerfConfig(),  # noqa: B008
+    nerfstudio: NerfstudioConfig = NerfstudioConfig(),  # noqa: B008
+    colmap: ColmapConfig = ColmapConfig(),  # noqa: B008
+    insta: InstaConfig = InstaConfig(),  # noqa: B008
+    imavatar: ImavatarConfig = ImavatarConfig(),  # noqa: B008
+    flashavatar: FlashavatarConfig = FlashavatarConfig(),  # noqa: B008
 ) -> None:
     """Write a finished run in another format.
 
@@ -41,8 +51,15 @@ def export(
         model: The FLAME model of a tracked_flame_params.npz; runs know their own.
         overwrite: Replace an earlier export.
         nerf: What --to nerf writes.
+        nerfstudio: What --to nerfstudio writes.
+        colmap: What --to colmap writes.
+        insta: What --to insta writes.
+        imavatar: What --to imavatar writes.
+        flashavatar: What --to flashavatar writes.
     """
-    config = chosen_config(to, {"nerf": nerf})
+    config = chosen_config(
+        to, {"nerf": nerf, "nerfstudio": nerfstudio, "colmap": colmap, "insta": insta, "imavatar": imavatar, "flashavatar": flashavatar}
+    )
     capture = None
     if run.suffix == ".npz":
         # Landmarks take a minute to find on a model that is new here; only arrays hold any.

@@ -16,9 +16,19 @@ from headcast.capture import Capture
 from headcast.errors import ConfigError, InputError
 from headcast.export.arkit import export_arkit
 from headcast.export.arrays import export_arrays
+from headcast.export.colmap import OWN_FILES as COLMAP_FILES
+from headcast.export.colmap import ColmapConfig, export_colmap
+from headcast.export.flashavatar import OWN_FILES as FLASHAVATAR_FILES
+from headcast.export.flashavatar import FlashavatarConfig, export_flashavatar
 from headcast.export.gltf import export_glb
+from headcast.export.imavatar import OWN_FILES as IMAVATAR_FILES
+from headcast.export.imavatar import ImavatarConfig, export_imavatar
+from headcast.export.insta import OWN_FILES as INSTA_FILES
+from headcast.export.insta import InstaConfig, export_insta
 from headcast.export.nerf import OWN_FILES as NERF_FILES
 from headcast.export.nerf import NerfConfig, export_nerf
+from headcast.export.nerfstudio import OWN_FILES as NERFSTUDIO_FILES
+from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.vht import export_vht, require_flame
@@ -29,7 +39,7 @@ from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
 
-FormatName = Literal["arkit", "arrays", "glb", "nerf", "obj", "ply", "vht"]
+FormatName = Literal["arkit", "arrays", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "obj", "ply", "vht"]
 
 
 @dataclass(frozen=True)
@@ -96,10 +106,42 @@ FORMATS: dict[FormatName, Format] = {
         "ARKit's 52 expressions over time as CSV, as the Live Link Face app writes it", "arkit.csv", lambda o: export_arkit(o.track, o.model, o.out)
     ),
     "arrays": Format("one npz for NumPy", "arrays.npz", lambda o: export_arrays(o.track, o.model, o.out)),
+    "colmap": Format(
+        "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
+        "colmap",
+        lambda o: export_colmap(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        COLMAP_FILES,
+        ColmapConfig,
+        needs_recording=True,
+    ),
+    "flashavatar": Format(
+        "FlashAvatar's folders, with metrical-tracker's .frame files (FLAME runs)",
+        "flashavatar",
+        lambda o: export_flashavatar(o.track, o.model, o.capture, o.flame_root, o.out, o.config),
+        FLASHAVATAR_FILES,
+        FlashavatarConfig,
+        needs_recording=True,
+    ),
     "glb": Format(
         "a rigged, textured, animated head for Blender, game engines and browsers",
         "head.glb",
         lambda o: export_glb(o.track, o.model, o.out, o.albedo),
+    ),
+    "imavatar": Format(
+        "flame_params.json, pictures and masks for IMavatar, PointAvatar and SplattingAvatar (FLAME runs)",
+        "imavatar",
+        lambda o: export_imavatar(o.track, o.model, o.capture, o.flame_root, o.out, o.config),
+        IMAVATAR_FILES,
+        ImavatarConfig,
+        needs_recording=True,
+    ),
+    "insta": Format(
+        "INSTA's data set: cut-out pictures, a mesh, depth and face parts per frame",
+        "insta",
+        lambda o: export_insta(o.track, o.model, o.capture, o.out, o.config),
+        INSTA_FILES,
+        InstaConfig,
+        needs_recording=True,
     ),
     "nerf": Format(
         "pictures, mattes, cameras and heads for GaussianAvatars and other radiance fields and 3D Gaussians",
@@ -107,6 +149,14 @@ FORMATS: dict[FormatName, Format] = {
         lambda o: export_nerf(o.track, o.model, o.capture, o.out, o.config, o.flame_root_if_any),
         NERF_FILES,
         NerfConfig,
+        needs_recording=True,
+    ),
+    "nerfstudio": Format(
+        "transforms.json, pictures and masks for nerfstudio: the head at rest and a moving camera",
+        "nerfstudio",
+        lambda o: export_nerfstudio(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        NERFSTUDIO_FILES,
+        NerfstudioConfig,
         needs_recording=True,
     ),
     "obj": Format(
@@ -164,8 +214,10 @@ def export_track(
     entry = FORMATS[name]
     if config is None and entry.config is not None:
         config = entry.config()
+    # What a format needs is asked for here; nothing is written before the first step.
+    steps = entry.write(Order(track, model, out, albedo_picture, capture, config))
     _make_room(out, name, overwrite)
-    yield from entry.write(Order(track, model, out, albedo_picture, capture, config))
+    yield from steps
 
 
 def flame_file(model: HeadModel) -> Path:

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from headcast.capture import Capture
 from headcast.errors import InputError
+from headcast.export.flame_numbers import FLAME_NUMBERS, flame_numbers
 from headcast.export.pictures import Lens, PictureConfig, Shoot, Shot, check_share, write_picture
 from headcast.export.posed_pictures import PosedPicture, camera_to_world, intrinsics, read_posed_pictures
 from headcast.geometry import Camera, Transform
@@ -123,25 +124,25 @@ def _own_parameters(track: Track, frame: int, vertices: Float[torch.Tensor, "ver
     }
 
 
-def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: int | None) -> dict[str, ndarray]:
-    """FLAME's numbers of a frame; of the canonical head, whose jaw is a little open, for None."""
-    still = frame is None
-    expression = torch.zeros(1, model.expression_count) if still else track.expression[frame][None]
-    rotation, translation = torch.zeros(1, 3), torch.zeros(1, 3)
-    if not still:
-        rotation, translation = root.parameters(track.world_from_head[[frame]], track.identity, expression)
-    joints = torch.zeros(4, 3) if still else track.joint_rotations[frame]
-    jaw = torch.tensor([[_OPEN_JAW, 0.0, 0.0]]) if still else joints[1][None]
-    return {
-        "translation": translation.numpy(), "rotation": rotation.numpy(), "neck_pose": joints[0][None].numpy(), "jaw_pose": jaw.numpy(),
-        "eyes_pose": joints[2:4].reshape(1, 6).numpy(), "shape": track.identity.numpy(), "expr": expression.numpy(),
-        "static_offset": np.zeros((1, len(model.template) + _TEETH, 3), np.float32),
-    }  # fmt: skip
+def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: int) -> dict[str, ndarray]:
+    return {**flame_numbers(track, root, frame), "static_offset": _no_offset(model)}
+
+
+def _canonical_parameters(track: Track, model: HeadModel) -> dict[str, ndarray]:
+    """FLAME's numbers of the person at rest, the jaw a little open."""
+    zeros = {name: np.zeros((1, count), np.float32) for name, count in FLAME_NUMBERS.items()}
+    jaw = np.array([[_OPEN_JAW, 0, 0]], np.float32)
+    return {**zeros, "jaw_pose": jaw, "shape": track.identity.numpy(), "expr": np.zeros((1, model.expression_count), np.float32),
+            "static_offset": _no_offset(model)}  # fmt: skip
+
+
+def _no_offset(model: HeadModel) -> Float[ndarray, "1 vertices 3"]:
+    return np.zeros((1, len(model.template) + _TEETH, 3), np.float32)
 
 
 def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRoot | None) -> None:
     if root is not None:
-        write_arrays(folder / "canonical_flame_param.npz", _flame_parameters(track, model, root, None))
+        write_arrays(folder / "canonical_flame_param.npz", _canonical_parameters(track, model))
         return
     head = track.head(model)
     write_arrays(
@@ -161,9 +162,8 @@ def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRo
 
 def _write_motion(folder: Path, track: Track, model: HeadModel, root: FlameRoot, frames: Sequence[int]) -> None:
     """The clip as GaussianAvatars' viewer takes it as a motion: the numbers of all frames, and offsets that are zero."""
-    each = [_flame_parameters(track, model, root, frame) for frame in frames]
-    names = ("translation", "rotation", "neck_pose", "jaw_pose", "eyes_pose", "expr")
-    motion = {name: np.concatenate([numbers[name] for numbers in each]).astype(np.float32) for name in names}
+    each = [flame_numbers(track, root, frame) for frame in frames]
+    motion = {name: np.concatenate([numbers[name] for numbers in each]).astype(np.float32) for name in (*FLAME_NUMBERS, "expr")}
     offset = np.zeros((len(frames), len(model.template) + _TEETH, 3), np.float32)
     write_arrays(folder / "motion.npz", {**motion, "shape": each[0]["shape"], "dynamic_offset": offset}, compress=True)
 

@@ -1,0 +1,91 @@
+"""What a data set's picture shows where, drawn from the tracked head: the parts of a face that parsing networks name, and depth."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, UInt8
+from numpy import ndarray
+
+from headcast.export.pictures import Shot
+from headcast.geometry import Camera, Mesh
+from headcast.heads import HeadModel
+from headcast.render.rendering import rasterize
+
+NOTHING = 0
+PARTS = MappingProxyType(
+    {"skin": 1, "left_eye": 4, "right_eye": 5, "left_ear": 7, "right_ear": 8, "nose": 10, "mouth": 11, "upper_lip": 12, "lower_lip": 13, "neck": 14,
+     "cloth": 16, "hair": 17}
+)  # fmt: skip
+"""Numbers of the parts as in CelebAMask-HQ's nineteen classes (Lee et al. 2020); left and right are the subject's."""
+_MOUTH_REGIONS = ("mouth_interior", "teeth", "tongue")
+
+
+@dataclass(frozen=True)
+class PartMap:
+    """Parts and depth of one picture."""
+
+    parts: UInt8[ndarray, "height width"]
+    depth: Float32[ndarray, "height width"]
+    """Distance along the camera's axis (m); 0 where the head is not."""
+
+    def mouth(self) -> Bool[ndarray, "height width"]:
+        """Lips and what is between them."""
+        return np.isin(self.parts, [PARTS["mouth"], PARTS["upper_lip"], PARTS["lower_lip"]])
+
+
+@dataclass(frozen=True)
+class FaceParts:
+    """Which part every triangle of a model belongs to."""
+
+    faces: torch.Tensor
+    labels: UInt8[ndarray, "faces"]
+
+    @classmethod
+    def of(cls, model: HeadModel) -> "FaceParts":
+        places = model.template[model.faces].mean(1).numpy()
+        left = places[:, 0] > 0
+        labels = np.full(len(model.faces), PARTS["skin"], np.uint8)
+
+        def mark(region: str, part: str, where: Bool[ndarray, "faces"] | None = None) -> None:
+            if region in model.regions:
+                inside = model.face_regions(region).numpy()
+                labels[inside if where is None else inside & where] = PARTS[part]
+
+        mark("neck", "neck")
+        mark("boundary", "neck")
+        mark("scalp", "hair")
+        mark("nose", "nose")
+        for sided, part in (("ears", "ear"), ("eyeballs", "eye"), ("irises", "eye")):
+            mark(sided, f"left_{part}", left)
+            mark(sided, f"right_{part}", ~left)
+        if "lips" in model.regions:
+            middle = float(model.template[model.regions["lips"], 1].mean())
+            mark("lips", "upper_lip", places[:, 1] >= middle)
+            mark("lips", "lower_lip", places[:, 1] < middle)
+        for region in _MOUTH_REGIONS:
+            mark(region, "mouth")
+        return cls(model.faces, labels)
+
+    def seen(self, shot: Shot, camera: Camera) -> PartMap:
+        """The parts in a picture: the head's own, hair where the person is above the neck's end and the head is not, cloth below."""
+        seen = rasterize(Mesh(shot.vertices, self.faces), camera)
+        face = seen.face.numpy()
+        parts = np.where(face >= 0, self.labels[face], np.uint8(NOTHING)).astype(np.uint8)
+        _fill_mouth(parts)
+        person = shot.matte > 0.5
+        parts[person & (parts == NOTHING)] = PARTS["hair"]
+        if shot.above is not None:
+            parts[person & (shot.above < 0.5)] = PARTS["cloth"]
+            parts[~person & (shot.above < 0.5)] = NOTHING
+        return PartMap(parts, seen.depth.numpy())
+
+
+def _fill_mouth(parts: UInt8[ndarray, "height width"]) -> None:
+    """What the lips enclose is the mouth, also for models that have nothing in there."""
+    lips = np.isin(parts, [PARTS["upper_lip"], PARTS["lower_lip"], PARTS["mouth"]])
+    outlines, _ = cv2.findContours(lips.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = cv2.drawContours(np.zeros(parts.shape, np.uint8), outlines, -1, 1, cv2.FILLED) > 0
+    parts[filled & ~lips] = PARTS["mouth"]
