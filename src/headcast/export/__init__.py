@@ -2,6 +2,7 @@
 
 from headcast.export.arkit import ARKIT_NAMES, ArkitCurves, export_arkit, read_arkit
 from headcast.export.arrays import export_arrays
+from headcast.export.bvh import BvhClip, export_bvh, read_bvh
 from headcast.export.colmap import ColmapConfig, ColmapModel, export_colmap, read_colmap, read_colmap_pictures
 from headcast.export.flashavatar import FlashavatarConfig, TrackerFrame, export_flashavatar, read_tracker_frame
 from headcast.export.formats import FORMATS, FormatName, chosen_config, default_place, export_track, flame_file, formats_help, places_help
@@ -13,12 +14,14 @@ from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio, read
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.posed_pictures import PosedPicture
+from headcast.export.usd import UsdHead, export_usd, read_usd
 from headcast.export.vht import read_vht, write_vht
 
 __all__ = [
     "ARKIT_NAMES",
     "FORMATS",
     "ArkitCurves",
+    "BvhClip",
     "ColmapConfig",
     "ColmapModel",
     "FlashavatarConfig",
@@ -31,10 +34,12 @@ __all__ = [
     "PosedPicture",
     "RiggedHead",
     "TrackerFrame",
+    "UsdHead",
     "chosen_config",
     "default_place",
     "export_arkit",
     "export_arrays",
+    "export_bvh",
     "export_colmap",
     "export_flashavatar",
     "export_glb",
@@ -45,10 +50,12 @@ __all__ = [
     "export_obj",
     "export_ply",
     "export_track",
+    "export_usd",
     "flame_file",
     "formats_help",
     "places_help",
     "read_arkit",
+    "read_bvh",
     "read_colmap",
     "read_colmap_pictures",
     "read_glb",
@@ -58,6 +65,7 @@ __all__ = [
     "read_nerfstudio",
     "read_parameters",
     "read_tracker_frame",
+    "read_usd",
     "read_vht",
     "write_vht",
 ]

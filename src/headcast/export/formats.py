@@ -16,6 +16,7 @@ from headcast.capture import Capture
 from headcast.errors import ConfigError, InputError
 from headcast.export.arkit import export_arkit
 from headcast.export.arrays import export_arrays
+from headcast.export.bvh import export_bvh
 from headcast.export.colmap import OWN_FILES as COLMAP_FILES
 from headcast.export.colmap import ColmapConfig, export_colmap
 from headcast.export.flashavatar import OWN_FILES as FLASHAVATAR_FILES
@@ -31,6 +32,7 @@ from headcast.export.nerfstudio import OWN_FILES as NERFSTUDIO_FILES
 from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
+from headcast.export.usd import export_usd
 from headcast.export.vht import export_vht, require_flame
 from headcast.heads import HeadModel
 from headcast.heads.flame import FlameRoot, load_flame_root
@@ -39,7 +41,7 @@ from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
 
-FormatName = Literal["arkit", "arrays", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "obj", "ply", "vht"]
+FormatName = Literal["arkit", "arrays", "bvh", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "obj", "ply", "usd", "vht"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ FORMATS: dict[FormatName, Format] = {
         "ARKit's 52 expressions over time as CSV, as the Live Link Face app writes it", "arkit.csv", lambda o: export_arkit(o.track, o.model, o.out)
     ),
     "arrays": Format("one npz for NumPy", "arrays.npz", lambda o: export_arrays(o.track, o.model, o.out)),
+    "bvh": Format("motion of head, neck, jaw and eyes as a skeleton", "head.bvh", lambda o: export_bvh(o.track, o.model, o.out)),
     "colmap": Format(
         "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
         "colmap",
@@ -166,6 +169,11 @@ FORMATS: dict[FormatName, Format] = {
         ("frame_*.obj", "head.mtl", "albedo.png"),
     ),
     "ply": Format("one coloured mesh file per frame", "ply", lambda o: export_ply(o.track, o.model, o.out, o.albedo), ("frame_*.ply",)),
+    "usd": Format(
+        "the rigged, textured, animated head as USDZ",
+        "head.usdz",
+        lambda o: export_usd(o.track, o.model, o.out, o.albedo_picture),
+    ),
     "vht": Format(
         "tracked_flame_params.npz of Video Head Tracker (FLAME runs)",
         "tracked_flame_params.npz",

@@ -128,9 +128,7 @@ def read_imavatar(folder: Path) -> ImavatarSet:
         expression = np.array([entry["expression"] for entry in table["frames"]], np.float32)
         pose = np.array([entry["pose"] for entry in table["frames"]], np.float32)
     except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"expected intrinsics, shape_params and world_mat, expression, pose and file_path of frames; {error}, in {path}"
-        ) from error
+        raise FormatError(f"expected intrinsics, shape_params and world_mat, expression, pose and file_path of frames; {error}, in {path}") from error
     if shares.shape != (4,) or pose.ndim != 2 or pose.shape[1] != 15 or expression.ndim != 2:
         found = f"{shares.shape}, {pose.shape} and {expression.shape}"
         raise FormatError(f"expected four intrinsics, and in each frame 15 numbers of pose and some of expression, found {found}, in {path}")

@@ -20,6 +20,7 @@ PARTS = MappingProxyType(
      "cloth": 16, "hair": 17}
 )  # fmt: skip
 """Numbers of the parts as in CelebAMask-HQ's nineteen classes (Lee et al. 2020); left and right are the subject's."""
+_FACE = ("skin", "nose", "mouth", "upper_lip", "lower_lip")
 _MOUTH_REGIONS = ("mouth_interior", "teeth", "tongue")
 
 
@@ -70,13 +71,16 @@ class FaceParts:
         return cls(model.faces, labels)
 
     def seen(self, shot: Shot, camera: Camera) -> PartMap:
-        """The parts in a picture: the head's own, hair where the person is above the neck's end and the head is not, cloth below."""
+        """The parts in a picture: the head's own; where the person is and the head is not, hair above the chin and cloth below it."""
         seen = rasterize(Mesh(shot.vertices, self.faces), camera)
         face = seen.face.numpy()
         parts = np.where(face >= 0, self.labels[face], np.uint8(NOTHING)).astype(np.uint8)
         _fill_mouth(parts)
-        person = shot.matte > 0.5
-        parts[person & (parts == NOTHING)] = PARTS["hair"]
+        person, beside = shot.matte > 0.5, parts == NOTHING
+        rows = np.flatnonzero(np.isin(parts, [PARTS[name] for name in _FACE]).any(1))
+        chin = int(rows[-1]) if len(rows) else len(parts)
+        parts[person & beside] = PARTS["cloth"]
+        parts[:chin][(person & beside)[:chin]] = PARTS["hair"]
         if shot.above is not None:
             parts[person & (shot.above < 0.5)] = PARTS["cloth"]
             parts[~person & (shot.above < 0.5)] = NOTHING

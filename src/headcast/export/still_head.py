@@ -23,9 +23,6 @@ class StillConfig(PictureConfig):
 
     background: Literal["white", "black", "none", "recording"] = "recording"
     """What is behind the person. none: pictures keep their opacity as a fourth channel. recording: what was recorded; masks leave it out."""
-    cut_neck: bool = False
-    """Leave out everything below the neck's lower end, which does not move with the head: in the masks and, unless the background is the
-    recording, in the pictures."""
     fixed_to: Literal["head", "room"] = "head"
     """What stands still. head: the skull, so that the camera moves. room: the camera, so that the head moves (for methods that model time)."""
 
