@@ -14,6 +14,7 @@ from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio, read
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.posed_pictures import PosedPicture
+from headcast.export.union import Union, combine
 from headcast.export.usd import UsdHead, export_usd, read_usd
 from headcast.export.vht import read_vht, write_vht
 
@@ -34,8 +35,10 @@ __all__ = [
     "PosedPicture",
     "RiggedHead",
     "TrackerFrame",
+    "Union",
     "UsdHead",
     "chosen_config",
+    "combine",
     "default_place",
     "export_arkit",
     "export_arrays",

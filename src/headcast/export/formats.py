@@ -1,6 +1,5 @@
 """Every format by its short name, as one table: what `headcast export --to` offers, and what its help says."""
 
-import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +31,7 @@ from headcast.export.nerfstudio import OWN_FILES as NERFSTUDIO_FILES
 from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
+from headcast.export.room import make_room
 from headcast.export.usd import export_usd
 from headcast.export.vht import export_vht, require_flame
 from headcast.heads import HeadModel
@@ -224,7 +224,7 @@ def export_track(
         config = entry.config()
     # What a format needs is asked for here; nothing is written before the first step.
     steps = entry.write(Order(track, model, out, albedo_picture, capture, config))
-    _make_room(out, name, overwrite)
+    make_room(out, name, entry.own_files, overwrite)
     yield from steps
 
 
@@ -235,25 +235,3 @@ def flame_file(model: HeadModel) -> Path:
     if file is None:
         raise InputError(f"expected the FLAME file that the track was made with, found nothing for {model.name!r}")
     return file
-
-
-def _make_room(out: Path, name: FormatName, overwrite: bool) -> None:
-    folder = FORMATS[name].folder
-    taken = any(out.iterdir()) if out.is_dir() else out.exists()
-    if out.exists() and out.is_dir() != folder:
-        raise InputError(f"expected {'a folder' if folder else 'a file'} to write {name} to, found {'a folder' if out.is_dir() else 'a file'}: {out}")
-    if not taken:
-        return
-    if not overwrite:
-        raise InputError(f"there is something already. Use --overwrite to replace it, or another place: {out}")
-    if folder:
-        clear_folder(out, FORMATS[name].own_files)
-
-
-def clear_folder(folder: Path, own_files: tuple[str, ...]) -> None:
-    """Removes an earlier export of the same kind; refuses where there is anything else."""
-    own = {file for pattern in own_files for file in folder.glob(pattern)}
-    others = sorted(child.name for child in folder.iterdir() if child not in own)
-    if others:
-        raise InputError(f"expected nothing but an earlier export, found {', '.join(others[:5])}. Choose another folder: {folder}")
-    shutil.rmtree(folder)
