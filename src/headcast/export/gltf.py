@@ -168,9 +168,9 @@ def _write_animation(writer: GlbWriter, track: Track) -> None:
         channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 
     move(0, "translation", track.world_from_head.translation)
-    move(0, "rotation", _quaternions(track.world_from_head.rotation))
+    move(0, "rotation", continuous_quaternions(track.world_from_head.rotation))
     for joint in range(len(track.joint_names)):
-        move(1 + joint, "rotation", _quaternions(matrix_from_axis_angle(track.joint_rotations[:, joint])))
+        move(1 + joint, "rotation", continuous_quaternions(matrix_from_axis_angle(track.joint_rotations[:, joint])))
     if track.expression.shape[1]:
         move(1 + len(track.joint_names), "weights", track.expression.reshape(-1))
     writer.scene["animations"] = [{"name": "performance", "channels": channels, "samplers": samplers}]
@@ -186,7 +186,7 @@ def _write_animation(writer: GlbWriter, track: Track) -> None:
     writer.scene["scenes"][0]["nodes"].append(len(nodes) - 1)
 
 
-def _quaternions(rotations: Float[torch.Tensor, "frames 3 3"]) -> Float[torch.Tensor, "frames 4"]:
+def continuous_quaternions(rotations: Float[torch.Tensor, "frames 3 3"]) -> Float[torch.Tensor, "frames 4"]:
     """(x, y, z, w), each on the side of the one before, so that players turn the short way."""
     wxyz = quaternion_from_matrix(rotations)
     signs = torch.sign((wxyz[1:] * wxyz[:-1]).sum(-1))

@@ -18,8 +18,8 @@ from numpy import ndarray
 from PIL import Image
 
 from headcast.errors import FormatError, InputError, MissingExtraError
-from headcast.export.gltf import ROOT, morphs, strongest_joints, what_a_rig_lacks
-from headcast.geometry import Camera, Transform, matrix_from_axis_angle, quaternion_from_matrix, vertex_normals
+from headcast.export.gltf import ROOT, continuous_quaternions, morphs, strongest_joints, what_a_rig_lacks
+from headcast.geometry import Camera, Transform, matrix_from_axis_angle, vertex_normals
 from headcast.geometry.conventions import OPENGL_FROM_OPENCV
 from headcast.heads import HeadModel, ShapedHead
 from headcast.solve.step import Step
@@ -133,7 +133,7 @@ def _write_animation(usd: ModuleType, stage: Any, track: Track, head: ShapedHead
     local = head.joints - torch.stack([head.joints[parent] if parent >= 0 else torch.zeros(3) for parent in model.joint_parents])
     places = torch.cat([track.world_from_head.translation[:, None], local.expand(track.frame_count, -1, -1)], 1).contiguous().numpy()
     turns = torch.cat([track.world_from_head.rotation[:, None], matrix_from_axis_angle(track.joint_rotations)], 1)
-    quaternions = quaternion_from_matrix(turns)[..., [1, 2, 3, 0]].contiguous().numpy().astype(np.float32)
+    quaternions = torch.stack([continuous_quaternions(turns[:, joint]) for joint in range(len(joints))], 1).numpy()
     translations, rotations = animation.CreateTranslationsAttr(), animation.CreateRotationsAttr()
     animation.CreateBlendShapesAttr(list(model.expression_names))
     weights = animation.CreateBlendShapeWeightsAttr()
