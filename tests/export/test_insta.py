@@ -26,9 +26,10 @@ def written(folder, track=None, recording=Recording, model=None, **settings):
     return track, [frame for frame in range(track.frame_count) if track.valid[frame]], steps
 
 
-def near(track):
-    """A head that fills the picture."""
-    return replace(track, world_from_head=replace(track.world_from_head, translation=torch.tensor([0.0, 0.02, -0.5]).expand(track.frame_count, 3)))
+def near(track, distance=0.5):
+    """A head that fills the picture, or leaves some room."""
+    place = torch.tensor([0.0, 0.02, -distance]).expand(track.frame_count, 3)
+    return replace(track, world_from_head=replace(track.world_from_head, translation=place))
 
 
 def test_the_mesh_lies_where_its_camera_sees_it(tmp_path):
@@ -78,6 +79,19 @@ def test_parts_of_the_face_have_instas_shades(tmp_path):
     )
     assert set(np.unique(parts[..., 2])) <= {0, 140, 170, 180, 110, *SHADES.values()}
     assert (parts[-20:, ..., 2] == SHADES["cloth"]).any() and (parts[24:40, ..., 2] == SHADES["hair"]).any()
+
+
+def test_clothes_are_cut_out_of_the_pictures_and_the_head_is_not(tmp_path):
+    track = near(small_track(open_head()), 0.75)
+    written(tmp_path / "cut", track, scale=2.0)
+    written(tmp_path / "whole", track, scale=2.0, cut_neck=False)
+    for cut, whole in zip(read_insta(tmp_path / "cut"), read_insta(tmp_path / "whole"), strict=True):
+        parts = cv2.imread(str(cut.files["seg_mask_path"]))[..., 2]
+        core = cv2.erode((parts == SHADES["cloth"]).astype(np.uint8), np.ones((9, 9))) > 0
+        face = cv2.erode(np.isin(parts, [SHADES["skin"], SHADES["nose"]]).astype(np.uint8), np.ones((9, 9))) > 0
+        cut_alpha, alpha = (cv2.imread(str(picture.picture), cv2.IMREAD_UNCHANGED)[..., 3].astype(int) for picture in (cut, whole))
+        assert core.any() and cut_alpha[core].max() < 10 and (alpha[core] == 255).all()
+        assert face.any() and np.abs(cut_alpha - alpha)[face].max() < 3
 
 
 def test_the_canonical_mouth_is_open_and_the_rest_is_at_rest(tmp_path):

@@ -45,7 +45,7 @@ class FlashavatarConfig(FrameChoice):
     option: ClassVar[str] = "flashavatar"
 
     cut_neck: bool = True
-    """Leave everything below the neck's lower end out of the head's masks."""
+    """Leave everything below the neck's lower end, and the clothes beside it, out of the head's masks."""
     name: str = "head"
     """The person's name in FlashAvatar's folders, as its --idname takes it."""
 
@@ -71,9 +71,9 @@ def export_flashavatar(
         name = f"{shot.index + 1:05d}"  # pictures count from one, frames from zero
         write_picture(data / "imgs" / f"{name}.jpg", shot.composed("recording"))
         write_picture(data / "alpha" / f"{name}.jpg", np.rint(255 * shot.matte).astype(np.uint8))
-        write_picture(data / "parsing" / f"{name}_neckhead.png", np.where(shot.alpha > 0.5, np.uint8(255), np.uint8(0)))
-        mouth = parts.seen(shot, lens.camera).mouth()
-        write_picture(data / "parsing" / f"{name}_mouth.png", np.where(mouth, np.uint8(255), np.uint8(0)))
+        seen = parts.seen(shot, lens.camera)
+        for part, inside in (("neckhead", seen.undressed(shot).alpha > 0.5), ("mouth", seen.mouth())):
+            write_picture(data / "parsing" / f"{name}_{part}.png", np.where(inside, np.uint8(255), np.uint8(0)))
         camera = lens.moved(skulls[shot.index] @ head_from_flame)
         with replace_file(checkpoints / f"{shot.index:05d}.frame") as temporary:
             torch.save(_frame(track, shot, camera), temporary)

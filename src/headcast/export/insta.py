@@ -65,7 +65,7 @@ def export_insta(track: Track, model: HeadModel, capture: Capture, folder: Path,
     def write(shot: Shot) -> None:
         entry = described[shot.index]
         seen = parts.seen(shot, lens.camera)
-        write_picture(folder / entry["file_path"], shot.composed(config.background))
+        write_picture(folder / entry["file_path"], seen.undressed(shot).composed(config.background))
         write_picture(folder / entry["depth_path"], _millimetres(seen.depth))
         write_picture(folder / entry["seg_mask_path"], _shades(seen.parts))
         world_from_track = still.track_from_world[shot.index].inverse()

@@ -1,6 +1,6 @@
 """What a data set's picture shows where, drawn from the tracked head: the parts of a face that parsing networks name, and depth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import cv2
@@ -20,6 +20,8 @@ PARTS = MappingProxyType(
      "cloth": 16, "hair": 17}
 )  # fmt: skip
 """Numbers of the parts as in CelebAMask-HQ's nineteen classes (Lee et al. 2020); left and right are the subject's."""
+_EDGE_PX = 1.0
+"""Softness of the edge where clothes are taken away: standard deviation."""
 _FACE = ("skin", "nose", "mouth", "upper_lip", "lower_lip")
 _MOUTH_REGIONS = ("mouth_interior", "teeth", "tongue")
 
@@ -31,6 +33,13 @@ class PartMap:
     parts: UInt8[ndarray, "height width"]
     depth: Float32[ndarray, "height width"]
     """Distance along the camera's axis (m); 0 where the head is not."""
+
+    def undressed(self, shot: Shot) -> Shot:
+        """The picture without what is not of the head, where the neck is cut at all: shoulders beside the neck go too, and hair below the chin."""
+        if shot.above is None:
+            return shot
+        cloth = cv2.GaussianBlur((self.parts == PARTS["cloth"]).astype(np.float32), (0, 0), _EDGE_PX)
+        return replace(shot, above=shot.above * (1 - cloth))
 
     def mouth(self) -> Bool[ndarray, "height width"]:
         """Lips and what is between them."""
