@@ -22,6 +22,8 @@ PARTS = MappingProxyType(
 """Numbers of the parts as in CelebAMask-HQ's nineteen classes (Lee et al. 2020); left and right are the subject's."""
 _EDGE_PX = 1.0
 """Softness of the edge where clothes are taken away: standard deviation."""
+_FRINGE_PX = 11
+"""How far around clothes the matte's faint edge is taken away with them."""
 _FACE = ("skin", "nose", "mouth", "upper_lip", "lower_lip")
 _MOUTH_REGIONS = ("mouth_interior", "teeth", "tongue")
 
@@ -38,8 +40,10 @@ class PartMap:
         """The picture without what is not of the head, where the neck is cut at all: shoulders beside the neck go too, and hair below the chin."""
         if shot.above is None:
             return shot
-        cloth = cv2.GaussianBlur((self.parts == PARTS["cloth"]).astype(np.float32), (0, 0), _EDGE_PX)
-        return replace(shot, above=shot.above * (1 - cloth))
+        cloth = (self.parts == PARTS["cloth"]).astype(np.uint8)
+        fringe = (cv2.dilate(cloth, np.ones((_FRINGE_PX, _FRINGE_PX), np.uint8)) > 0) & (self.parts == NOTHING)
+        taken = cv2.GaussianBlur((fringe | (cloth > 0)).astype(np.float32), (0, 0), _EDGE_PX)
+        return replace(shot, above=shot.above * (1 - taken))
 
     def mouth(self) -> Bool[ndarray, "height width"]:
         """Lips and what is between them."""
