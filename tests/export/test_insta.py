@@ -88,11 +88,10 @@ def test_clothes_are_cut_out_of_the_pictures_and_the_head_is_not(tmp_path):
     for cut, whole in zip(read_insta(tmp_path / "cut"), read_insta(tmp_path / "whole"), strict=True):
         parts = cv2.imread(str(cut.files["seg_mask_path"]))[..., 2]
         core = cv2.erode((parts == SHADES["cloth"]).astype(np.uint8), np.ones((9, 9))) > 0
-        face = cv2.erode(np.isin(parts, [SHADES["skin"], SHADES["nose"]]).astype(np.uint8), np.ones((9, 9))) > 0
+        nose = parts == SHADES["nose"]
         cut_alpha, alpha = (cv2.imread(str(picture.picture), cv2.IMREAD_UNCHANGED)[..., 3].astype(int) for picture in (cut, whole))
         assert core.any() and cut_alpha[core].max() < 10 and (alpha[core] == 255).all()
-        # The neck's soft end reaches a little way up to the chin.
-        assert face.any() and np.abs(cut_alpha - alpha)[face].max() < 8
+        assert nose.any() and np.abs(cut_alpha - alpha)[nose].max() < 3
 
 
 def test_the_canonical_mouth_is_open_and_the_rest_is_at_rest(tmp_path):

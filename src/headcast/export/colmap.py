@@ -55,11 +55,9 @@ def export_colmap(
 
     Points have no observations: nothing was matched, they are the tracked head.
     """
-    frames = config.chosen(track)
-    lens = Lens.scaled(track.camera, config.scale)
-    shoot = Shoot.of(track, model, frames, lens, config.option if config.cut_neck else "")
+    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
     still = StillHead.of(shoot, config.fixed_to, albedo)
-    names = [f"frame_{index:05d}.png" for index in range(len(frames))]
+    names = [f"frame_{index:05d}.png" for index in range(len(shoot.frames))]
 
     def write(shot: Shot) -> None:
         write_picture(folder / "images" / names[shot.index], shot.composed(config.background))

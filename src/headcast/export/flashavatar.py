@@ -61,7 +61,7 @@ def export_flashavatar(
     """Writes `dataset/NAME` and `metrical-tracker/output/NAME` of a track made with FLAME, ready to be put into FlashAvatar's folder."""
     frames = config.chosen(track)
     lens = Lens.square(track.camera, _reach(track, model, frames), _SIDE_PX)
-    shoot = Shoot.of(track, model, frames, lens, config.option if config.cut_neck else "")
+    shoot = Shoot.of(track, model, config, lens)
     parts = FaceParts.of(model)
     skulls = shoot.head.skull(track.pose(torch.tensor(frames)))
     head_from_flame = Transform(torch.eye(3), -root.origin)

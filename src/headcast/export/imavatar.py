@@ -46,9 +46,8 @@ def export_imavatar(
     track: Track, model: HeadModel, capture: Capture, root: FlameRoot, folder: Path, config: ImavatarConfig
 ) -> Generator[Step, None, None]:
     """Writes the data set of a track made with FLAME; the last step says how far the coefficients that have no place move the vertices."""
-    frames = config.chosen(track)
-    lens = Lens.scaled(track.camera, config.scale)
-    shoot = Shoot.of(track, model, frames, lens, config.option if config.cut_neck else "")
+    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
+    frames, lens = shoot.frames, shoot.lens
     entries: dict[int, dict[str, Any]] = {}
 
     def write(shot: Shot) -> None:

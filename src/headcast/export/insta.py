@@ -55,9 +55,8 @@ class InstaConfig(PictureConfig):
 
 def export_insta(track: Track, model: HeadModel, capture: Capture, folder: Path, config: InstaConfig) -> Generator[Step, None, None]:
     """Writes the data set. Where the model has no joint "jaw", the canonical head's mouth stays closed, and the last step says so."""
-    frames = config.chosen(track)
-    lens = Lens.scaled(track.camera, config.scale)
-    shoot = Shoot.of(track, model, frames, lens, config.option if config.cut_neck else "")
+    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
+    frames, lens = shoot.frames, shoot.lens
     still, parts = StillHead.of(shoot, "head", None), FaceParts.of(model)
     described = [_described(index, camera_to_world(camera, _OPENCV)) for index, camera in enumerate(still.cameras)]
     faces = _face_lines(model.faces.numpy())

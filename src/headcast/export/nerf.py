@@ -68,7 +68,7 @@ def export_nerf(
     frames = config.chosen(track)
     track = _moved(track, -track.world_from_head.translation[frames].mean(0))
     lens = Lens.centred(track.camera, config.scale)
-    shoot = Shoot.of(track, model, frames, lens, config.option if config.cut_neck else "")
+    shoot = Shoot.of(track, model, config, lens)
     described = [_described(index, frame, lens.camera, root is not None) for index, frame in enumerate(frames)]
 
     def write(shot: Shot) -> None:

@@ -45,9 +45,8 @@ def export_nerfstudio(
     track: Track, model: HeadModel, capture: Capture, folder: Path, config: NerfstudioConfig, albedo: UInt8[ndarray, "height width 3"] | None = None
 ) -> Generator[Step, None, None]:
     """Writes the data set; `albedo` (sRGB, the model's atlas) colours the points."""
-    frames = config.chosen(track)
-    lens = Lens.scaled(track.camera, config.scale)
-    shoot = Shoot.of(track, model, frames, lens, config.option if config.cut_neck else "")
+    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
+    frames, lens = shoot.frames, shoot.lens
     still = StillHead.of(shoot, config.fixed_to, albedo)
 
     def write(shot: Shot) -> None:

@@ -28,13 +28,15 @@ _COLORS = {"white": 255, "black": 0}
 
 @dataclass(frozen=True)
 class FrameChoice:
-    """Which frames of a recording go into a data set."""
+    """Which frames of a recording go into a data set, and how much of the person."""
 
     option: ClassVar[str] = ""
     """How the command line names these settings."""
 
     frames: str = ""
     """Frames to take, as start:stop:step in the recording's numbers; all, if not given. Frames without a face are always left out."""
+    cut_neck: bool = True
+    """Leave out everything below the neck's lower end: in the masks and, unless the background is the recording, in the pictures."""
 
     def __post_init__(self) -> None:
         self.named(0)
@@ -64,8 +66,6 @@ class PictureConfig(FrameChoice):
 
     background: Literal["white", "black", "none", "recording"] = "white"
     """What is behind the person. none: pictures keep their opacity as a fourth channel. recording: what was recorded."""
-    cut_neck: bool = True
-    """Leave out everything below the neck's lower end: in the masks and, unless the background is the recording, in the pictures."""
     scale: float = 1.0
     """Size of the pictures against the recording's."""
 
@@ -186,9 +186,10 @@ class Shoot:
     """The front, left and right vertex of the neck's lower end; None where nothing is cut."""
 
     @classmethod
-    def of(cls, track: Track, model: HeadModel, frames: list[int], lens: Lens, option: str) -> "Shoot":
-        """`option` as in `FrameChoice`, where everything below the neck is to be cut; empty where not."""
-        return cls(track, track.head(model), frames, lens, neck_rim(model, option) if option else None)
+    def of(cls, track: Track, model: HeadModel, choice: FrameChoice, lens: Lens) -> "Shoot":
+        """Raises `InputError` where no chosen frame shows a face, or the neck is to be cut and the model has none."""
+        rim = neck_rim(model, choice.option) if choice.cut_neck else None
+        return cls(track, track.head(model), choice.chosen(track), lens, rim)
 
     def each(self, capture: Capture, write: Callable[[Shot], None]) -> Generator[Step, None, None]:
         """Decodes the frames and hands each to `write`, on all threads; one `Step` per frame."""
