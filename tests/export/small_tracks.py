@@ -1,5 +1,7 @@
 """Small tracks with a head that turns and talks, for tests of everything that reads a track."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -46,6 +48,15 @@ def small_track(model: HeadModel, frame_count: int = 5, size: tuple[int, int] = 
     )
 
 
+def with_moving_camera(track: Track) -> Track:
+    """The same heads, and a camera that moves and turns past them."""
+    count, camera = track.frame_count, track.camera
+    turns = torch.linspace(-0.2, 0.2, count)[:, None] * torch.tensor([0.1, 1.0, 0.3])
+    motion = Transform.from_axis_angle(turns, torch.linspace(0, 0.05, count)[:, None] * torch.tensor([1.0, 0.4, -0.6]))
+    poses = motion @ Transform(camera.camera_from_world.rotation.expand(count, 3, 3), camera.camera_from_world.translation.expand(count, 3))
+    return replace(track, cameras=(Camera(camera.focal_px.expand(count, 2), camera.center_px.expand(count, 2), camera.size, poses),))
+
+
 class Recording(Capture):
     """A capture whose pictures and mattes are known."""
 
@@ -73,10 +84,10 @@ class Chart(Recording):
         vars(self).update(pictures=[picture] * track.frame_count)
 
 
-def assert_seen_as_recorded(track: Track, picture: np.ndarray, pixels: np.ndarray, vertices: torch.Tensor) -> None:
-    """The written `picture` (RGB) of a `Chart` shows at `pixels` what the recording shows where its own camera sees the world's `vertices`."""
-    height, width = track.camera.size
-    own = track.camera.project(vertices).numpy()
+def assert_seen_as_recorded(camera: Camera, picture: np.ndarray, pixels: np.ndarray, vertices: torch.Tensor) -> None:
+    """The written `picture` (RGB) of a `Chart` shows at `pixels` what the recording shows where the recording's `camera` sees the world's `vertices`."""
+    height, width = camera.size
+    own = camera.project(vertices).numpy()
     inside = (own > 3).all(1) & (own < np.array([width, height]) - 3).all(1)
     inside &= (pixels > 2).all(1) & (pixels < np.array(picture.shape[1::-1]) - 2).all(1)
     assert inside.sum() > 100

@@ -48,7 +48,7 @@ def test_the_text_says_where_the_recording_shows_the_head(tmp_path):
         inside = skulls[index].inverse().points(vertices).double().numpy() @ rotation.T + np.array(translation, float)
         pixels = inside[:, :2] / inside[:, 2:] * [fx, fy] + [cx, cy]
         np.testing.assert_allclose(pixels, track.camera.project(vertices).numpy(), atol=0.01)
-        assert_seen_as_recorded(track, cv2.imread(str(tmp_path / "images" / name))[..., ::-1], pixels, vertices)
+        assert_seen_as_recorded(track.camera_at(frame), cv2.imread(str(tmp_path / "images" / name))[..., ::-1], pixels, vertices)
         assert (tmp_path / "masks" / f"{name}.png").is_file(), "as COLMAP names masks"
     points = np.loadtxt(sparse / "points3D.txt")
     assert points.shape == (len(open_head().template), 8) and (points[:, 0] == np.arange(1, len(points) + 1)).all()

@@ -73,7 +73,7 @@ def test_flash_avatar_sees_the_face_where_the_picture_shows_it(flame, track, wri
         pixels = inside[:, :2] / inside[:, 2:] * focal + [width / 2, height / 2]
         picture = cv2.imread(str(written[0] / "dataset/anna/imgs" / f"{number + 1:05d}.jpg"))[..., ::-1]
         assert picture.shape == (512, 512, 3)
-        assert_seen_as_recorded(track, picture, pixels[held], track.head(model).posed(track.pose(frame)).vertices[held])
+        assert_seen_as_recorded(track.camera_at(frame), picture, pixels[held], track.head(model).posed(track.pose(frame)).vertices[held])
 
 
 def test_every_picture_has_its_masks(written):

@@ -1,5 +1,6 @@
 """The table of formats: every name has an entry, the command line says what is in it, and settings are refused where they would do nothing."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_data_set_needs_the_recording_and_touches_nothing_without(tmp_path, na
     with pytest.raises(InputError, match="needs the recording's pictures"):
         follow(export_track(small_track(open_head()), open_head(), name, tmp_path / "set", overwrite=True))
     assert (tmp_path / "set" / "images").is_dir()
+
+
+def test_cameras_that_are_left_out_are_said(tmp_path):
+    track = small_track(open_head(), frame_count=1, invalid=())
+    track = replace(track, cameras=track.cameras * 2, camera_names=("front", "side"))
+    steps = []
+    follow(export_track(track, open_head(), "colmap", tmp_path / "set", capture=Recording(track)), steps.append)
+    assert steps[-1].message == "of 2 cameras only the first, 'front', is in the data set"
 
 
 @pytest.mark.parametrize("name", [name for name, entry in FORMATS.items() if entry.folder])

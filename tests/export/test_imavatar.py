@@ -58,7 +58,7 @@ def test_its_rays_meet_the_head_where_the_recording_shows_it(flame, track, tmp_p
         pixels = np.stack([on_plane[:, 0] / -1 * fx + cx, on_plane[:, 1] / -1 * fy + cy], 1)
         vertices = track.head(flame[1]).posed(track.pose(frame)).vertices
         np.testing.assert_allclose(pixels, scale * track.camera.project(vertices).numpy(), atol=0.02)
-        assert_seen_as_recorded(track, picture, pixels, vertices)
+        assert_seen_as_recorded(track.camera_at(frame), picture, pixels, vertices)
         left, top, right, bottom = (np.array(entry["bbox"]) + 1) / 2 * np.tile(size, 2)
         np.testing.assert_allclose([left, top], pixels.min(0).clip(0), atol=0.02)
         np.testing.assert_allclose([right, bottom], np.minimum(pixels.max(0), size), atol=0.02)

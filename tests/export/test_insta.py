@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from small_tracks import Chart, Recording, assert_seen_as_recorded, small_track
+from small_tracks import Chart, Recording, assert_seen_as_recorded, small_track, with_moving_camera
 
 from headcast.errors import ConfigError
 from headcast.export import InstaConfig, export_insta, read_insta
@@ -32,8 +32,11 @@ def near(track, distance=0.5):
     return replace(track, world_from_head=replace(track.world_from_head, translation=place))
 
 
-def test_the_mesh_lies_where_its_camera_sees_it(tmp_path):
-    track, frames, _ = written(tmp_path, recording=Chart, background="recording")
+@pytest.mark.parametrize("moving", [False, True])
+def test_the_mesh_lies_where_its_camera_sees_it(tmp_path, moving):
+    track = small_track(open_head())
+    track = with_moving_camera(track) if moving else track
+    _, frames, _ = written(tmp_path, track, recording=Chart, background="recording")
     table = json.loads((tmp_path / "transforms.json").read_text())
     head = track.head(open_head())
     for frame, entry in zip(frames, table["frames"], strict=True):
@@ -43,8 +46,8 @@ def test_the_mesh_lies_where_its_camera_sees_it(tmp_path):
         inside = mesh.vertices @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
         pixels = inside[:, :2] / inside[:, 2:] * [table["fl_x"], table["fl_y"]] + [table["cx"], table["cy"]]
         vertices = head.posed(track.pose(frame)).vertices
-        np.testing.assert_allclose(pixels, track.camera.project(vertices).numpy(), atol=0.01)
-        assert_seen_as_recorded(track, cv2.imread(str(tmp_path / entry["file_path"]))[..., ::-1], pixels, vertices)
+        np.testing.assert_allclose(pixels, track.camera_at(frame).project(vertices).numpy(), atol=0.01)
+        assert_seen_as_recorded(track.camera_at(frame), cv2.imread(str(tmp_path / entry["file_path"]))[..., ::-1], pixels, vertices)
 
 
 def test_depth_is_that_of_the_mesh_in_millimetres(tmp_path):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small_tracks import Recording, small_track
+from small_tracks import Recording, small_track, with_moving_camera
 from synthetic_models import flame_arrays, flame_vertices, write_flame_pickle
 
 from headcast.cli.main import main
@@ -27,7 +27,7 @@ def written(folder, track=None, model=None, root=None, **settings):
 
 def centred(track):
     height, width = track.camera.size
-    return replace(track, camera=replace(track.camera, center_px=torch.tensor([width / 2, height / 2])))
+    return replace(track, cameras=(replace(track.camera, center_px=torch.tensor([width / 2, height / 2])),))
 
 
 def seen_by_field_of_view(table, points):
@@ -40,6 +40,16 @@ def seen_by_field_of_view(table, points):
 
 def picture_at(path):
     return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+
+
+def test_a_camera_that_moves_has_a_pose_in_every_frame(tmp_path):
+    track, _ = written(tmp_path, with_moving_camera(small_track(open_head())), cut_neck=False)
+    for picture in read_nerf(tmp_path):
+        frame = int(json.loads((tmp_path / "transforms.json").read_text())["frames"][picture.timestep]["timestep_id"])
+        seen = picture.camera.project(torch.from_numpy(read_parameters(picture)["vertices"])) - picture.camera.center_px
+        camera = track.camera_at(frame)
+        own = camera.project(track.head(open_head()).posed(track.pose(frame)).vertices) - camera.center_px
+        torch.testing.assert_close(seen, own, atol=0.01, rtol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 1.7])

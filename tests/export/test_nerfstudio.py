@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from small_tracks import Chart, Recording, assert_seen_as_recorded, small_track
+from small_tracks import Chart, Recording, assert_seen_as_recorded, small_track, with_moving_camera
 
 from headcast.errors import ConfigError
 from headcast.export import NerfstudioConfig, export_nerfstudio, read_nerfstudio
@@ -30,9 +30,13 @@ def seen(table, frame, points):
     return np.stack([table["fl_x"] * across + table["cx"], table["fl_y"] * down + table["cy"]], 1)
 
 
-@pytest.mark.parametrize(("scale", "fixed_to"), [(1.0, "head"), (0.5, "head"), (1.0, "room")])
-def test_a_point_fixed_to_the_head_is_seen_where_the_recording_shows_it(tmp_path, scale, fixed_to):
-    track, frames = written(tmp_path, recording=Chart, scale=scale, fixed_to=fixed_to, background="recording")
+@pytest.mark.parametrize(
+    ("scale", "fixed_to", "moving"), [(1.0, "head", False), (0.5, "head", False), (1.0, "room", False), (1.0, "head", True), (1.0, "room", True)]
+)
+def test_a_point_fixed_to_the_head_is_seen_where_the_recording_shows_it(tmp_path, scale, fixed_to, moving):
+    track = small_track(open_head())
+    track = with_moving_camera(track) if moving else track
+    _, frames = written(tmp_path, track, recording=Chart, scale=scale, fixed_to=fixed_to, background="recording")
     table = json.loads((tmp_path / "transforms.json").read_text())
     head = track.head(open_head())
     skulls = head.skull(track.pose(torch.tensor(frames)))
@@ -41,7 +45,7 @@ def test_a_point_fixed_to_the_head_is_seen_where_the_recording_shows_it(tmp_path
         world = skulls[index].inverse().points(vertices) if fixed_to == "head" else vertices
         picture = cv2.imread(str(tmp_path / entry["file_path"]))[..., ::-1]
         assert picture.shape == (table["h"], table["w"], 3)
-        assert_seen_as_recorded(track, picture, seen(table, entry, world.double().numpy()), vertices)
+        assert_seen_as_recorded(track.camera_at(frame), picture, seen(table, entry, world.double().numpy()), vertices)
 
 
 def test_the_skull_stands_still_and_the_camera_moves(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_tracks import small_track
+from small_tracks import small_track, with_moving_camera
 
 from headcast.errors import FormatError, InputError, MissingExtraError
 from headcast.export import export_glb, export_usd, read_glb, read_usd
@@ -85,6 +85,19 @@ def test_its_camera_sees_what_the_recordings_does(track, written):
     vertices = track.head(open_head()).posed(track.pose(0)).vertices
     ratio = 1000 / track.camera.size[1]
     torch.testing.assert_close(found.project(vertices), ratio * track.camera.project(vertices), atol=0.01, rtol=1e-4)
+
+
+def test_a_camera_that_moves_is_animated(track, tmp_path):
+    pytest.importorskip("pxr", reason="usd-core is not installed")
+    from pxr import Usd, UsdGeom
+
+    track = with_moving_camera(track)
+    follow(export_usd(track, open_head(), tmp_path / "head.usdz", None))
+    stage = Usd.Stage.Open(str(tmp_path / "head.usdz"))
+    lens = UsdGeom.Xformable(stage.GetPrimAtPath("/Camera"))
+    for frame, time in enumerate(read_usd(tmp_path / "head.usdz").time_s):
+        matrix = np.array(lens.ComputeLocalToWorldTransform(time * stage.GetTimeCodesPerSecond())).T
+        np.testing.assert_allclose(matrix[:3, 3], track.camera_at(frame).camera_from_world.inverse().translation, atol=1e-5)
 
 
 def test_the_stage_says_metres_and_up_and_is_a_valid_package(written):

@@ -71,10 +71,10 @@ def export_flashavatar(
         name = f"{shot.index + 1:05d}"  # pictures count from one, frames from zero
         write_picture(data / "imgs" / f"{name}.jpg", shot.composed("recording"))
         write_picture(data / "alpha" / f"{name}.jpg", np.rint(255 * shot.matte).astype(np.uint8))
-        seen = parts.seen(shot, lens.camera)
+        seen = parts.seen(shot)
         for part, inside in (("neckhead", seen.undressed(shot).alpha > 0.5), ("mouth", seen.mouth())):
             write_picture(data / "parsing" / f"{name}_{part}.png", np.where(inside, np.uint8(255), np.uint8(0)))
-        camera = lens.moved(skulls[shot.index] @ head_from_flame)
+        camera = shoot.camera(shot.frame, skulls[shot.index] @ head_from_flame)
         with replace_file(checkpoints / f"{shot.index:05d}.frame") as temporary:
             torch.save(_frame(track, shot, camera), temporary)
 
@@ -87,7 +87,7 @@ def export_flashavatar(
 def _reach(track: Track, model: HeadModel, frames: list[int]) -> float:
     """How far from the principal point the head comes in any frame, with a margin; at most as far as the picture reaches (px)."""
     camera, head = track.camera, track.head(model)
-    places = (camera.project(head.posed(track.pose(frame)).vertices) - camera.center_px for frame in frames)
+    places = (track.camera_at(frame).project(head.posed(track.pose(frame)).vertices) - camera.center_px for frame in frames)
     farthest = max(float(place.abs().max()) for place in places)
     size = torch.tensor([camera.size[1], camera.size[0]], dtype=torch.float32)
     return min(_MARGIN * farthest, float(torch.maximum(camera.center_px, size - camera.center_px).max()))

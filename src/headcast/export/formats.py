@@ -226,6 +226,8 @@ def export_track(
     steps = entry.write(Order(track, model, out, albedo_picture, capture, config))
     make_room(out, name, entry.own_files, overwrite)
     yield from steps
+    if entry.needs_recording and len(track.cameras) > 1:
+        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the data set")
 
 
 def flame_file(model: HeadModel) -> Path:

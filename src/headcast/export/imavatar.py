@@ -57,10 +57,10 @@ def export_imavatar(
         numbers = flame_numbers(track, root, shot.frame)
         entries[shot.index] = {
             "file_path": f"./image/{name}",
-            "world_mat": _world_mat(lens.camera, numbers["translation"][0]),
+            "world_mat": _world_mat(shot.camera, numbers["translation"][0]),
             "expression": numbers["expr"][0, :_EXPRESSIONS].tolist(),
             "pose": np.concatenate([numbers[pose][0] for pose in _POSES]).tolist(),
-            "bbox": _box(lens.camera, shot.vertices),
+            "bbox": _box(shot.camera, shot.vertices),
         }
 
     yield from shoot.each(capture, write)

@@ -63,7 +63,7 @@ def export_insta(track: Track, model: HeadModel, capture: Capture, folder: Path,
 
     def write(shot: Shot) -> None:
         entry = described[shot.index]
-        seen = parts.seen(shot, lens.camera)
+        seen = parts.seen(shot)
         write_picture(folder / entry["file_path"], seen.undressed(shot).composed(config.background))
         write_picture(folder / entry["depth_path"], _millimetres(seen.depth))
         write_picture(folder / entry["seg_mask_path"], _shades(seen.parts))

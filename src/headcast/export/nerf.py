@@ -69,7 +69,7 @@ def export_nerf(
     track = _moved(track, -track.world_from_head.translation[frames].mean(0))
     lens = Lens.centred(track.camera, config.scale)
     shoot = Shoot.of(track, model, config, lens)
-    described = [_described(index, frame, lens.camera, root is not None) for index, frame in enumerate(frames)]
+    described = [_described(index, frame, shoot.camera(frame), root is not None) for index, frame in enumerate(frames)]
 
     def write(shot: Shot) -> None:
         entry = described[shot.index]

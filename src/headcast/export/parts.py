@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from headcast.export.pictures import Shot
-from headcast.geometry import Camera, Mesh
+from headcast.geometry import Mesh
 from headcast.heads import HeadModel
 from headcast.render.rendering import rasterize
 
@@ -83,9 +83,9 @@ class FaceParts:
             mark(region, "mouth")
         return cls(model.faces, labels)
 
-    def seen(self, shot: Shot, camera: Camera) -> PartMap:
+    def seen(self, shot: Shot) -> PartMap:
         """The parts in a picture: the head's own; where the person is and the head is not, hair above the chin and cloth below it."""
-        seen = rasterize(Mesh(shot.vertices, self.faces), camera)
+        seen = rasterize(Mesh(shot.vertices, self.faces), shot.camera)
         face = seen.face.numpy()
         parts = np.where(face >= 0, self.labels[face], np.uint8(NOTHING)).astype(np.uint8)
         _fill_mouth(parts)

@@ -86,7 +86,7 @@ class Lens:
     """How pictures of the recording become pictures of a data set: scaled and shifted, nothing else."""
 
     camera: Camera
-    """The recording's camera as the written pictures have it."""
+    """The recording's camera as the written pictures have it, in its first pose."""
     warp: Float[ndarray, "2 3"]
     """Takes recorded pixels to written ones, pixel centres at whole numbers."""
 
@@ -133,10 +133,6 @@ class Lens:
             warp = np.array([[own[0], 0, shift[0]], [0, own[1], shift[1]]])
         return cv2.warpAffine(picture, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
-    def moved(self, world_from_new: Transform) -> Camera:
-        """The camera where another world is the world."""
-        return replace(self.camera, camera_from_world=self.camera.camera_from_world @ world_from_new)
-
 
 @dataclass(frozen=True)
 class Shot:
@@ -150,6 +146,8 @@ class Shot:
     """As recorded, through the lens; sRGB, 0–255."""
     matte: Float32[ndarray, "height width"]
     """Opacity of the person, 0–1, above and below the neck."""
+    camera: Camera
+    """Of this picture, in the track's world."""
     above: Float32[ndarray, "height width"] | None
     """1 above the neck's lower end, 0 below, soft between; None where nothing is cut."""
     vertices: Float[torch.Tensor, "vertices 3"]
@@ -191,6 +189,11 @@ class Shoot:
         rim = neck_rim(model, choice.option) if choice.cut_neck else None
         return cls(track, track.head(model), choice.chosen(track), lens, rim)
 
+    def camera(self, frame: int, track_from_world: Transform | None = None) -> Camera:
+        """The camera of a written picture, in the track's world or in another."""
+        pose = self.track.camera_at(frame).camera_from_world
+        return replace(self.lens.camera, camera_from_world=pose if track_from_world is None else pose @ track_from_world)
+
     def each(self, capture: Capture, write: Callable[[Shot], None]) -> Generator[Step, None, None]:
         """Decodes the frames and hands each to `write`, on all threads; one `Step` per frame."""
         places = {frame: index for index, frame in enumerate(self.frames)}
@@ -205,8 +208,9 @@ class Shoot:
     def _shot(self, index: int, frame: int, picture: UInt8[ndarray, "height width 3"], matte: UInt8[ndarray, "height width"]) -> Shot:
         vertices = self.head.posed(self.track.pose(frame)).vertices
         seen = self.lens.view(matte.astype(np.float32) / 255)
-        above = None if self.rim is None else _above(self.lens.camera.project(vertices[self.rim]).numpy(), *seen.shape)
-        return Shot(index, frame, self.lens.view(picture.astype(np.float32)), seen, above, vertices)
+        camera = self.camera(frame)
+        above = None if self.rim is None else _above(camera.project(vertices[self.rim]).numpy(), *seen.shape)
+        return Shot(index, frame, self.lens.view(picture.astype(np.float32)), seen, camera, above, vertices)
 
 
 def neck_rim(model: HeadModel, option: str) -> ndarray:

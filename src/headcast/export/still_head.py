@@ -52,5 +52,5 @@ class StillHead:
             total += worlds[some].inverse().points(vertices).double().sum(0).numpy()
         model = shoot.head.model
         colors = np.full((len(total), 3), _GREY, np.uint8) if albedo is None else colors_at_vertices(albedo, model)
-        cameras = tuple(shoot.lens.moved(worlds[index]) for index in range(count))
+        cameras = tuple(shoot.camera(frame, worlds[index]) for index, frame in enumerate(shoot.frames))
         return cls(worlds, cameras, (total / count).astype(np.float32), colors)

@@ -55,7 +55,7 @@ def export_usd(track: Track, model: HeadModel, out: Path, albedo_picture: Path |
         stage = usd.Usd.Stage.CreateNew(str(layer))
         _write_head(usd, stage, track, model, texture)
         yield Step("export", 1, 2)
-        _write_camera(usd, stage, track.camera)
+        _write_camera(usd, stage, track)
         stage.GetRootLayer().Save()
         with replace_file(out) as temporary:
             if not usd.UsdUtils.CreateNewUsdzPackage(str(layer), str(temporary)):
@@ -77,7 +77,7 @@ def _write_head(usd: ModuleType, stage: Any, track: Track, model: HeadModel, tex
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     rate = _rate(track)
-    codes = (track.time_s.double().numpy() - float(track.time_s[0])) * rate
+    codes = _codes(track)
     stage.SetTimeCodesPerSecond(rate)
     stage.SetFramesPerSecond(rate)
     stage.SetStartTimeCode(float(codes[0]))
@@ -101,6 +101,11 @@ def _rate(track: Track) -> float:
     """Time codes per second: as many as frames."""
     span = float(track.time_s[-1] - track.time_s[0])
     return (track.frame_count - 1) / span if span > 0 else 30.0
+
+
+def _codes(track: Track) -> Float[ndarray, "frames"]:
+    """The time code of every frame."""
+    return (track.time_s.double().numpy() - float(track.time_s[0])) * _rate(track)
 
 
 def _joint_paths(model: HeadModel) -> list[str]:
@@ -210,8 +215,9 @@ def _write_material(usd: ModuleType, stage: Any, mesh: Any, texture: Path | None
     UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)
 
 
-def _write_camera(usd: ModuleType, stage: Any, camera: Camera) -> None:
-    """Film and focal length in one unit; the principal point as the film's shift."""
+def _write_camera(usd: ModuleType, stage: Any, track: Track) -> None:
+    """Film and focal length in one unit; the principal point as the film's shift. A camera that moves has a pose for every frame."""
+    camera = track.camera
     height, width = camera.size
     (fx, fy), (cx, cy) = camera.focal_px.tolist(), camera.center_px.tolist()
     focal = fx * _APERTURE / width
@@ -223,8 +229,11 @@ def _write_camera(usd: ModuleType, stage: Any, camera: Camera) -> None:
     lens.CreateHorizontalApertureOffsetAttr((0.5 - cx / width) * _APERTURE)
     lens.CreateVerticalApertureOffsetAttr((cy / height - 0.5) * vertical)
     lens.CreateClippingRangeAttr(usd.Gf.Vec2f(0.01, 100))
-    world_from_lens = (camera.camera_from_world.inverse() @ OPENGL_FROM_OPENCV.inverse()).matrix().double()
-    lens.AddTransformOp().Set(usd.Gf.Matrix4d(world_from_lens.T.contiguous().numpy()))
+    place = lens.AddTransformOp()
+    moves = track.cameras[0].focal_px.ndim > 1
+    for frame, code in enumerate(_codes(track).tolist() if moves else [usd.Usd.TimeCode.Default()]):
+        world_from_lens = (track.camera_at(frame).camera_from_world.inverse() @ OPENGL_FROM_OPENCV.inverse()).matrix().double()
+        place.Set(usd.Gf.Matrix4d(world_from_lens.T.contiguous().numpy()), code)
 
 
 @dataclass(frozen=True)
@@ -243,7 +252,7 @@ class UsdHead:
     """The root first."""
     time_s: Float[ndarray, "frames"]
     camera: Camera
-    """Its size is what was recorded only in its ratio: 1000 pixels wide."""
+    """In its first pose; its size is what was recorded only in its ratio: 1000 pixels wide."""
     texture: UInt8[ndarray, "height width 3"] | None
 
     def posed(self, frame: int) -> Float[ndarray, "vertices 3"]:
@@ -308,7 +317,9 @@ def _camera(usd: ModuleType, lens: Any, width: int = 1000) -> Camera:
     scale = width / across
     height = round(down * scale)
     center = torch.tensor([width / 2 - right * scale, height / 2 + up * scale])
-    matrix = torch.from_numpy(np.array(usd.UsdGeom.Xformable(lens).ComputeLocalToWorldTransform(usd.Usd.TimeCode.Default())).T.astype(np.float32))
+    matrix = torch.from_numpy(
+        np.array(usd.UsdGeom.Xformable(lens).ComputeLocalToWorldTransform(usd.Usd.TimeCode.EarliestTime())).T.astype(np.float32)
+    )
     pose = (Transform.from_matrix(matrix) @ OPENGL_FROM_OPENCV).inverse()
     return Camera(torch.full((2,), focal * scale), center, (height, width), pose)
 
