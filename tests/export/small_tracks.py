@@ -85,7 +85,7 @@ class Chart(Recording):
 
 
 def assert_seen_as_recorded(camera: Camera, picture: np.ndarray, pixels: np.ndarray, vertices: torch.Tensor) -> None:
-    """The written `picture` (RGB) of a `Chart` shows at `pixels` what the recording shows where the recording's `camera` sees the world's `vertices`."""
+    """The written `picture` (RGB) of a `Chart` shows at `pixels` what the recording shows where its `camera` sees `vertices`."""
     height, width = camera.size
     own = camera.project(vertices).numpy()
     inside = (own > 3).all(1) & (own < np.array([width, height]) - 3).all(1)
