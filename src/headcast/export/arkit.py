@@ -13,25 +13,13 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from headcast.errors import FormatError, InputError
+from headcast.expressions import ARKIT_NAMES, convert_expressions
 from headcast.geometry import matrix_from_axis_angle
 from headcast.heads import HeadModel
 from headcast.solve.step import Step
 from headcast.store import write_text
 from headcast.track import Track
 
-_EYE = ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")
-_BOTH_MOUTH = ("Smile", "Frown", "Dimple", "Stretch")
-_PAIRED = ("Press", "LowerDown", "UpperUp")
-ARKIT_NAMES: tuple[str, ...] = (
-    *(f"eye{what}{side}" for side in ("Left", "Right") for what in _EYE),
-    *("jawForward", "jawRight", "jawLeft", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRight", "mouthLeft"),
-    *(f"mouth{what}{side}" for what in _BOTH_MOUTH for side in ("Left", "Right")),
-    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
-    *(f"mouth{what}{side}" for what in _PAIRED for side in ("Left", "Right")),
-    *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
-)
-"""In the order of that app's columns."""
 _ANGLES = tuple(f"{part}{angle}" for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll"))
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120, 240)
 
