@@ -14,6 +14,7 @@ VERBS = {
     "track": "Track the head through a video: pose, expression, shape, looks and camera, with a report.",
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
     "export": "Write a finished run in another format.",
+    "convert": "Turn the expressions of one head model into those of another.",
     "view": "Show a finished run in the browser.",
     "synth": "Render a video of a head whose every parameter is known.",
     "evaluate": "Compare a run with the truth.",

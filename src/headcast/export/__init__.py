@@ -6,6 +6,7 @@ from headcast.export.formats import FormatName, default_place, export_track, fla
 from headcast.export.gltf import RiggedHead, export_glb, read_glb
 from headcast.export.nerf import NerfConfig, PosedPicture, export_nerf, read_nerf, read_parameters
 from headcast.export.obj import export_obj
+from headcast.export.performance import Performance, read_performance, write_performance
 from headcast.export.ply import export_ply
 from headcast.export.vht import read_vht, write_vht
 
@@ -14,6 +15,7 @@ __all__ = [
     "ArkitCurves",
     "FormatName",
     "NerfConfig",
+    "Performance",
     "PosedPicture",
     "RiggedHead",
     "default_place",
@@ -29,6 +31,8 @@ __all__ = [
     "read_glb",
     "read_nerf",
     "read_parameters",
+    "read_performance",
     "read_vht",
+    "write_performance",
     "write_vht",
 ]

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from headcast.errors import InputError
-from headcast.expressions.remembered import remembered_correspondence
 from headcast.expressions.arkit_names import has_arkit_expressions
 from headcast.expressions.parts import only_vertices, skull_vertices
-from headcast.expressions.solver import EYE_RADIUS_MM, GAZE_SHARE, Solver, SolverConfig, free_joints, gaze_of
+from headcast.expressions.remembered import remembered_correspondence
+from headcast.expressions.solver import Solver, SolverConfig, free_joints, gaze_of
 from headcast.expressions.transfer import TONGUE_SHARE, Transfer
 from headcast.heads import HeadModel, HeadPose
 from headcast.solve.step import Step, follow
@@ -43,7 +43,8 @@ class ExpressionError:
     gaze_deg: float
     """Of the worse eye."""
     kept: float
-    """Share of the motion's mean square, tongue and gaze included, that the conversion reaches; 1 for an expression that moves nothing."""
+    """Share of the motion's mean square, tongue and gaze included, that the target reaches; into ARKit's expressions, that these reach on the
+    source; 1 for an expression that moves nothing."""
 
     @property
     def missing(self) -> bool:
@@ -180,18 +181,24 @@ def _shown_on(model: HeadModel, expressions: HeadModel, transfer: Transfer, conf
 def _measured(conversion: Conversion) -> tuple[ExpressionError, ...]:
     """Every expression and every turn of a free joint of the source, alone."""
     names, pose = _each_alone(conversion.source)
-    converted = conversion.apply(pose)
-    error, motion = conversion._distances(pose, converted)
-    transfer = conversion.transfer
-    face, share = slice(0, transfer.face_count), transfer.correspondence.weights
-    gaze = gaze_of(conversion.source, pose), gaze_of(conversion.target, converted)
-    lost = TONGUE_SHARE * transfer.lost_tongue_mm(pose) ** 2
-    left = (error**2) @ transfer.weights + lost + _gaze_energy(gaze[1] - gaze[0])
-    whole = (motion**2) @ transfer.weights + lost + _gaze_energy(gaze[0])
-    kept = np.where(whole > _NOTHING_MM**2, 1 - left / np.maximum(whole, 1e-12), 1.0)
-    turned = np.rad2deg(np.linalg.norm((gaze[1] - gaze[0]).reshape(-1, 2, 3), axis=2).max(1))
+    unknowns = np.concatenate([conversion.unknowns(_frames(pose, slice(k, k + _CHUNK))) for k in range(0, len(names), _CHUNK)])
+    error, motion = conversion._distances(pose, conversion._pose(unknowns, pose))
+    face, share = slice(0, conversion.transfer.face_count), conversion.transfer.correspondence.weights
+    wrong = conversion._solver.gaze(unknowns) - gaze_of(conversion.source, pose)
+    turned = np.rad2deg(np.linalg.norm(wrong.reshape(-1, 2, 3), axis=2).max(1))
+    kept = _kept(conversion, pose, unknowns)
     columns = (error[:, face] @ share, error[:, face].max(1), motion[:, face] @ share, motion[:, face].max(1), turned, kept)
     return tuple(ExpressionError(name, *(float(value) for value in row)) for name, row in zip(names, zip(*columns)))
+
+
+def _kept(conversion: Conversion, pose: HeadPose, unknowns: Float[ndarray, "frames unknowns"]) -> Float[ndarray, "frames"]:
+    """Share of each motion's mean square that is reached where the coefficients are sought."""
+    solver, goals = conversion._solver, conversion._goal_points(pose)
+    gaze = gaze_of(conversion.source, pose)
+    lost = TONGUE_SHARE * conversion.transfer.lost_tongue_mm(pose) ** 2
+    left = solver.energy(goals - solver.points(unknowns), gaze - solver.gaze(unknowns)) + lost
+    whole = solver.energy(goals - solver.rest, gaze) + lost
+    return np.where(whole > _NOTHING_MM**2, 1 - left / np.maximum(whole, 1e-12), 1.0)
 
 
 def _each_alone(model: HeadModel) -> tuple[list[str], HeadPose]:
@@ -205,10 +212,6 @@ def _each_alone(model: HeadModel) -> tuple[list[str], HeadPose]:
         for axis in range(3):
             pose.joint_rotations[count + 3 * number + axis, joint, axis] = _JOINT_RAD
     return names, pose
-
-
-def _gaze_energy(gaze: Float[ndarray, "frames 6"]) -> Float[ndarray, "frames"]:
-    return GAZE_SHARE * ((EYE_RADIUS_MM * gaze) ** 2).sum(1)
 
 
 def pose_from_curves(model: HeadModel, names: tuple[str, ...], curves: Float[ndarray, "frames names"]) -> HeadPose:

@@ -60,7 +60,10 @@ def correspond(source: HeadModel, target: HeadModel) -> Correspondence:
     """
     for model in (source, target):
         if _LANDMARKS not in model.landmarks:
-            raise InputError(f"expected a head model with landmarks {_LANDMARKS!r}, found {sorted(model.landmarks)}, in {model.name!r}")
+            raise InputError(
+                f"matching faces needs the landmarks {_LANDMARKS!r}; found {', '.join(model.landmarks) or 'none'} on {model.name!r}. "
+                "load_model_for_tracking finds them."
+            )
     marks = [model.landmarks[_LANDMARKS].points(model.template, model.faces).numpy().astype(np.float64) for model in (source, target)]
     vertices, weights = face_points(target)
     search = _Search(source, target, vertices)

@@ -17,8 +17,8 @@ from headcast.heads import HeadModel, HeadPose, joint_transforms
 from headcast.solve import solve_box
 
 _MM = 1000.0
-EYE_RADIUS_MM = 12.0
-GAZE_SHARE = 0.3
+_EYE_RADIUS_MM = 12.0
+_GAZE_SHARE = 0.3
 """How much both eyes' turns count against the whole face, as the motion of the iris."""
 _JAW_LOWER, _JAW_UPPER = (-0.1, -0.3, -0.15), (0.9, 0.3, 0.15)
 """Limits of a jaw joint's turns (rad): about the axis to the left (opening), about the vertical, about the axis to the front."""
@@ -64,8 +64,8 @@ class Solver:
         self._weights = np.repeat(weights, 3)
         straight = _MM * self._model.expression_basis.numpy().reshape(count, -1)
         self._basis = np.concatenate([straight, np.zeros((3 * len(self.free_joints), straight.shape[1]))])
-        self._gaze, self._turns_of = self._turn_rows(_EYES) * EYE_RADIUS_MM, self._turn_rows(tuple(model.joint_names[j] for j in self._turning))
-        gaze = GAZE_SHARE * self._gaze.T @ self._gaze
+        self._gaze, self._turns_of = self._turn_rows(_EYES) * _EYE_RADIUS_MM, self._turn_rows(tuple(model.joint_names[j] for j in self._turning))
+        gaze = _GAZE_SHARE * self._gaze.T @ self._gaze
         self._hessian = (self._basis * self._weights) @ self._basis.T + gaze
         rest = self._system(np.zeros((1, self.count)), self.rest[None])[0][0]
         held = np.maximum(np.diag(rest), self.config.floor_mm**2)
@@ -88,12 +88,14 @@ class Solver:
             steps: those of the settings if not given; one treats turns as straight motion.
         """
         unknowns = np.zeros((len(points), self.count))
-        looking = GAZE_SHARE * EYE_RADIUS_MM * gaze @ self._gaze - self._price
+        looking = _GAZE_SHARE * _EYE_RADIUS_MM * gaze @ self._gaze - self._price
         open_frames = np.arange(len(points))
         for _ in range(self.config.steps if steps is None else steps):
             before = unknowns[open_frames]
             matrices, rights = self._system(before, points[open_frames])
-            found = np.stack([solve_box(h + self._shrink, g + own, self.lower, self.upper) for h, g, own in zip(matrices, rights, looking[open_frames])])
+            found = np.stack(
+                [solve_box(h + self._shrink, g + own, self.lower, self.upper) for h, g, own in zip(matrices, rights, looking[open_frames])]
+            )
             unknowns[open_frames] = found
             open_frames = open_frames[np.abs(found - before).max(1) > _CALM]
             if not len(open_frames):
@@ -106,7 +108,11 @@ class Solver:
 
     def gaze(self, unknowns: Float[ndarray, "frames unknowns"]) -> Float[ndarray, "frames 6"]:
         """How the eyes turn, axis-angle (rad)."""
-        return unknowns @ self._gaze.T / EYE_RADIUS_MM
+        return unknowns @ self._gaze.T / _EYE_RADIUS_MM
+
+    def energy(self, offsets: Float[ndarray, "frames points 3"], gaze: Float[ndarray, "frames 6"]) -> Float[ndarray, "frames"]:
+        """What is minimised but for the pulls on coefficients: mean square of the offsets (m) and of the irises' motion, in mm²."""
+        return ((_MM * offsets.reshape(len(offsets), -1)) ** 2) @ self._weights + _GAZE_SHARE * ((_EYE_RADIUS_MM * gaze) ** 2).sum(1)
 
     def pose(self, unknowns: Float[ndarray, "frames unknowns"]) -> HeadPose:
         """The unknowns as a pose; joints that are not free stay."""

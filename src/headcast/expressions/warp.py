@@ -20,9 +20,7 @@ class Warp:
     affine: Float[ndarray, "4 3"]
 
     @classmethod
-    def between(
-        cls, source: Float[ndarray, "n 3"], target: Float[ndarray, "n 3"], slack_m: Float[ndarray, "n"], stiffness_m: float = 0.03
-    ) -> "Warp":
+    def between(cls, source: Float[ndarray, "n 3"], target: Float[ndarray, "n 3"], slack_m: Float[ndarray, "n"], stiffness_m: float = 0.03) -> "Warp":
         """The warp that takes the source points near the target points.
 
         Args:
