@@ -45,9 +45,10 @@ def report_page(conversion: Conversion) -> str:
         for error in worst_first(conversion.errors)
     )
     title = f"{values['source']} → {values['target']}"
+    matched, apart, mean = values["matched"], values["surfaces_apart_mm"], values["mean_mm"]
     said = (
-        f"{values['matched']:.0%} of the target's face has a counterpart on the source; the surfaces matched lie "
-        f"{values['surfaces_apart_mm']:.2f} mm apart (median). Each expression alone, converted, is {values['mean_mm']:.2f} mm off on average; worst is {values['worst']}. "
+        f"{matched:.0%} of the target's face has a counterpart on the source; the surfaces lie {apart:.2f} mm apart there (median). "
+        f"Each expression alone, converted, is {mean:.2f} mm off on average; worst is {values['worst']}. "
         f"Missing in the target: {', '.join(values['missing']) or 'none'}."
     )
     return (
