@@ -27,7 +27,7 @@ _FACING_COS = 0.3
 _FINE_REGIONS = ("lips", "eyelids")
 _FINE_WEIGHT = 3.0
 """How much a piece of lip or lid counts against as much skin elsewhere."""
-_MOST_PAIRS = 600
+_MOST_PAIRS = 300
 
 
 @dataclass(frozen=True)

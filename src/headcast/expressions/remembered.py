@@ -11,7 +11,7 @@ from headcast.expressions.warp import Warp
 from headcast.heads import HeadModel
 from headcast.store import read_arrays, write_arrays
 
-_VERSION = 1
+_VERSION = 2
 """Raised where a change of matching makes older files wrong."""
 _SCHEMA = {
     "vertices": ("points",),

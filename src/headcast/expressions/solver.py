@@ -131,10 +131,9 @@ class Solver:
         Offsets u(turns) that would bring the points there are to equal basis · unknowns; u is made linear about the present turns.
         """
         offsets, slopes = self._offsets(unknowns, points)
-        columns = np.matmul(self._turns_of.T, slopes)
-        target = offsets - np.matmul(unknowns[:, None], columns)[:, 0]
-        rows = self._basis - columns
-        right = np.matmul(rows, (target * self._weights)[..., None])[..., 0]
+        turns = unknowns @ self._turns_of.T
+        target = (offsets - np.matmul(turns[:, None], slopes)[:, 0]) * self._weights
+        right = target @ self._basis.T - np.matmul(slopes, target[..., None])[..., 0] @ self._turns_of
         turned = np.matmul(slopes * self._weights, self._basis.T)
         cross = np.matmul(self._turns_of.T, turned)
         twice = np.matmul(self._turns_of.T, np.matmul(np.matmul(slopes * self._weights, slopes.swapaxes(1, 2)), self._turns_of))
