@@ -121,7 +121,8 @@ def clip_name(conversion: Conversion, idx: int) -> str:
 
 
 def ways(conversion: Conversion, clip: HeadPose) -> None:
-    """The clip by a matrix of each expression's own solution, by one bounded solve, and by the search."""
+    """Every fifth frame by a matrix of each expression's own solution, by one bounded solve, and by the search."""
+    clip = HeadPose(clip.expression[::5], clip.joint_rotations[::5], clip.world_from_head[slice(None, None, 5)])
     source, solver = conversion.source, conversion._solver
     each = source.neutral_pose(source.expression_count)
     each = replace(each, expression=torch.eye(source.expression_count))

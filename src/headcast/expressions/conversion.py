@@ -151,16 +151,16 @@ def convert_expressions(source: HeadModel, target: HeadModel, config: SolverConf
     if has_arkit_expressions(target) and not has_arkit_expressions(source):
         back = Transfer.between(target, source, remembered_correspondence(target, source))
         shown = _shown_on(source, target, back, config)
-        solver, goals = Solver(shown, back.vertices, back.weights, config), only_vertices(source, back.vertices)
+        solver, goals = Solver(shown, back.vertices, back.weights, back.correspondence.opposite, config), only_vertices(source, back.vertices)
     else:
-        solver, goals = Solver(target, transfer.vertices, transfer.weights, config), None
+        solver, goals = Solver(target, transfer.vertices, transfer.weights, transfer.correspondence.opposite, config), None
     made = Conversion(source, target, transfer, (), solver, goals, only_vertices(target, transfer.vertices))
     return replace(made, errors=_measured(made))
 
 
 def _shown_on(model: HeadModel, expressions: HeadModel, transfer: Transfer, config: SolverConfig) -> HeadModel:
     """The model with another one's expressions, each as the model shows it best; what they turn, they turn as joints."""
-    solver = Solver(model, transfer.vertices, transfer.weights, config)
+    solver = Solver(model, transfer.vertices, transfer.weights, transfer.correspondence.opposite, config)
     pose = expressions.neutral_pose(expressions.expression_count)
     pose = replace(pose, expression=torch.diag(expressions.expression_upper))
     found = torch.from_numpy(solver.solve(transfer.points(pose), gaze_of(expressions, pose))).float() / expressions.expression_upper[:, None]

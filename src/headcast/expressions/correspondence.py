@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from headcast.errors import InputError
-from headcast.expressions.sides import may_meet, sides, skin_faces
+from headcast.expressions.sides import may_meet, opposite_points, sides, skin_faces
 from headcast.expressions.warp import Warp
 from headcast.geometry import vertex_normals
 from headcast.geometry.closest import ClosestPointQuery
@@ -41,6 +41,8 @@ class Correspondence:
     faces: Int[ndarray, "points"]
     """Of the source."""
     barycentric: Float[ndarray, "points 3"]
+    opposite: Int[ndarray, "pairs 2"]
+    """Pairs of these points, by their place here, that face each other across mouth and eyes."""
     warp: Warp
     """Takes source space to target space; lips and lids that touch in one touch in the other."""
     matched: float
@@ -80,7 +82,14 @@ def correspond(source: HeadModel, target: HeadModel) -> Correspondence:
         raise InputError(f"expected two faces of one shape, found a counterpart for {share:.0%} of {target.name!r} on {source.name!r}")
     good = met.good
     return Correspondence(
-        vertices[good], weights[good] / weights[good].sum(), met.faces[good], met.barycentric[good], warp, share, float(np.median(met.distance[good]))
+        vertices=vertices[good],
+        weights=weights[good] / weights[good].sum(),
+        faces=met.faces[good],
+        barycentric=met.barycentric[good],
+        opposite=opposite_points(target, vertices[good], search.sides[good]),
+        warp=warp,
+        matched=share,
+        apart_m=float(np.median(met.distance[good])),
     )
 
 
@@ -120,7 +129,8 @@ class _Search:
         self._source = source.template.numpy().astype(np.float64)
         self._faces, skin = source.faces.numpy(), skin_faces(source)
         face_sides = sides(source)[self._faces[skin]]
-        labels, self._group = np.unique(sides(target)[vertices], axis=0, return_inverse=True)
+        self.sides = sides(target)[vertices]
+        labels, self._group = np.unique(self.sides, axis=0, return_inverse=True)
         self._group = self._group.ravel()
         self._allowed = [skin[may_meet(label, face_sides)] for label in labels]
 

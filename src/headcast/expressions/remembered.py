@@ -11,13 +11,14 @@ from headcast.expressions.warp import Warp
 from headcast.heads import HeadModel
 from headcast.store import read_arrays, write_arrays
 
-_VERSION = 2
+_VERSION = 3
 """Raised where a change of matching makes older files wrong."""
 _SCHEMA = {
     "vertices": ("points",),
     "weights": ("points",),
     "faces": ("points",),
     "barycentric": ("points", 3),
+    "opposite": ("pairs", 2),
     "centres": ("centres", 3),
     "pulls": ("centres", 3),
     "affine": (4, 3),
@@ -32,7 +33,7 @@ def remembered_correspondence(source: HeadModel, target: HeadModel) -> Correspon
     if path.is_file():
         found = read_arrays(path, _SCHEMA)
         warp = Warp(found["centres"], found["pulls"], found["affine"])
-        places = {name: found[name] for name in ("vertices", "weights", "faces", "barycentric")}
+        places = {name: found[name] for name in ("vertices", "weights", "faces", "barycentric", "opposite")}
         return Correspondence(**places, warp=warp, matched=float(found["matched"]), apart_m=float(found["apart_m"]))
     made = correspond(source, target)
     warp = {name: getattr(made.warp, name) for name in ("centres", "pulls", "affine")}

@@ -5,16 +5,18 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
 
 from headcast.heads import HeadModel
 
-OPENINGS = (
-    ((185, 40, 39, 37, 0, 267, 269, 270, 409, 191, 80, 81, 82, 13, 312, 311, 310, 415),
-     (146, 91, 181, 84, 17, 314, 405, 321, 375, 95, 88, 178, 87, 14, 317, 402, 318, 324)),
-    ((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382)),
-    ((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)),
-)  # fmt: skip
-"""Mouth, left eye and right eye of the person: numbers of MediaPipe's landmarks above and below, corners left out."""
+_LIPS = (191, 80, 81, 82, 13, 312, 311, 310, 415), (95, 88, 178, 87, 14, 317, 402, 318, 324)
+_LEFT_LIDS = (466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382)
+_RIGHT_LIDS = (246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)
+_OUTER_LIPS = (185, 40, 39, 37, 0, 267, 269, 270, 409), (146, 91, 181, 84, 17, 314, 405, 321, 375)
+RIMS = (_LIPS, _LEFT_LIDS, _RIGHT_LIDS)
+"""Mouth, left eye and right eye of the person: MediaPipe's landmarks along the upper and the lower rim, opposite ones in the same place."""
+OPENINGS = (tuple(inner + outer for inner, outer in zip(_LIPS, _OUTER_LIPS)), _LEFT_LIDS, _RIGHT_LIDS)
+"""All landmarks above and below each, corners left out."""
 _NEAR_M = 0.022
 """Along the skin; farther from an opening its sides do not matter."""
 _SURE_M = 0.003
@@ -62,3 +64,16 @@ def _ways(graph: csr_array, starts: Int[ndarray, "starts"]) -> Float[ndarray, "v
 def may_meet(point_sides: Int[ndarray, "3"], face_sides: Int[ndarray, "faces 3 3"]) -> Bool[ndarray, "faces"]:
     """Faces none of whose corners lies on the other side of an opening than the point."""
     return (face_sides * point_sides >= 0).all((1, 2))
+
+
+def opposite_points(model: HeadModel, vertices: Int[ndarray, "points"], own_sides: Int[ndarray, "points 3"]) -> Int[ndarray, "pairs 2"]:
+    """Pairs of the given vertices that face each other across the rims of mouth and eyes; the upper one first."""
+    marks = model.landmarks["mediapipe_478"].points(model.template, model.faces).numpy()
+    places = model.template.numpy()[vertices]
+    pairs = []
+    for column, rims in enumerate(RIMS):
+        members = [np.flatnonzero(own_sides[:, column] == side) for side in (1, -1)]
+        if all(len(some) for some in members):
+            nearest = [some[cKDTree(places[some]).query(marks[list(rim)])[1]] for some, rim in zip(members, rims)]
+            pairs.append(np.stack(nearest, 1))
+    return np.concatenate([*pairs, np.zeros((0, 2), np.int64)])

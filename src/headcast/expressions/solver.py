@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
+from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from headcast.expressions.parts import joint_turns, only_vertices, skull_vertices
 from headcast.geometry import Transform, matrix_from_axis_angle
@@ -20,6 +21,8 @@ _MM = 1000.0
 _EYE_RADIUS_MM = 12.0
 _GAZE_SHARE = 0.3
 """How much both eyes' turns count against the whole face, as the motion of the iris."""
+_CLOSURE_SHARE = 0.15
+"""How much the motion of opposite lips and lids against each other counts against the whole face."""
 _JAW_LOWER, _JAW_UPPER = (-0.1, -0.3, -0.15), (0.9, 0.3, 0.15)
 """Limits of a jaw joint's turns (rad): about the axis to the left (opening), about the vertical, about the axis to the front."""
 _EYE_LIMIT = 0.9
@@ -50,7 +53,15 @@ class Solver:
     A joint is free where no expression does its work: eyes that no expression turns, a jaw where no expression is named jawOpen.
     """
 
-    def __init__(self, model: HeadModel, vertices: Int[ndarray, "points"], weights: Float[ndarray, "points"], config: SolverConfig | None = None):
+    def __init__(
+        self,
+        model: HeadModel,
+        vertices: Int[ndarray, "points"],
+        weights: Float[ndarray, "points"],
+        opposite: Int[ndarray, "pairs 2"],
+        config: SolverConfig | None = None,
+    ):
+        """What the points are and how much each counts; of opposite points, how they move against each other counts as well."""
         self.config = config or SolverConfig()
         self._model = only_vertices(model, vertices)
         self.free_joints = free_joints(model)
@@ -62,11 +73,12 @@ class Solver:
         self.upper = np.concatenate([self._model.expression_upper.numpy(), *(high for _, high in limits)])
         self._turning = [joint for joint in self._driven_or_free() if self._moves_points(joint)]
         self._weights = np.repeat(weights, 3)
+        self._metric = _metric(weights, opposite)
         straight = _MM * self._model.expression_basis.numpy().reshape(count, -1)
         self._basis = np.concatenate([straight, np.zeros((3 * len(self.free_joints), straight.shape[1]))])
         self._gaze, self._turns_of = self._turn_rows(_EYES) * _EYE_RADIUS_MM, self._turn_rows(tuple(model.joint_names[j] for j in self._turning))
         gaze = _GAZE_SHARE * self._gaze.T @ self._gaze
-        self._hessian = (self._basis * self._weights) @ self._basis.T + gaze
+        self._hessian = (self._basis @ self._metric) @ self._basis.T + gaze
         rest = self._system(np.zeros((1, self.count)), self.rest[None])[0][0]
         held = np.maximum(np.diag(rest), self.config.floor_mm**2)
         self._shrink = np.diag(self.config.shrink * held)
@@ -132,11 +144,12 @@ class Solver:
         """
         offsets, slopes = self._offsets(unknowns, points)
         turns = unknowns @ self._turns_of.T
-        target = (offsets - np.matmul(turns[:, None], slopes)[:, 0]) * self._weights
+        target = (offsets - np.matmul(turns[:, None], slopes)[:, 0]) @ self._metric
         right = target @ self._basis.T - np.matmul(slopes, target[..., None])[..., 0] @ self._turns_of
-        turned = np.matmul(slopes * self._weights, self._basis.T)
+        weighted = (slopes.reshape(-1, slopes.shape[-1]) @ self._metric).reshape(slopes.shape)
+        turned = np.matmul(weighted, self._basis.T)
         cross = np.matmul(self._turns_of.T, turned)
-        twice = np.matmul(self._turns_of.T, np.matmul(np.matmul(slopes * self._weights, slopes.swapaxes(1, 2)), self._turns_of))
+        twice = np.matmul(self._turns_of.T, np.matmul(np.matmul(weighted, slopes.swapaxes(1, 2)), self._turns_of))
         return self._hessian - cross - cross.swapaxes(1, 2) + twice, right
 
     def _offsets(
@@ -204,6 +217,15 @@ def gaze_of(model: HeadModel, pose: HeadPose) -> Float[ndarray, "frames 6"]:
         if name in model.joint_names:
             result[:, 3 * number : 3 * number + 3] = turns[:, model.joint_names.index(name)]
     return result
+
+
+def _metric(weights: Float[ndarray, "points"], opposite: Int[ndarray, "pairs 2"]) -> csr_array:
+    """The quadratic form over all coordinates: every point by its weight, every pair by the difference of its ends."""
+    count = len(opposite)
+    rows = np.arange(count)
+    ends = csr_array((np.ones(count), (rows, opposite[:, 0])), shape=(count, len(weights)))
+    ends = ends - csr_array((np.ones(count), (rows, opposite[:, 1])), shape=(count, len(weights)))
+    return csr_array(kron(diags_array(weights) + ends.T @ ends * (_CLOSURE_SHARE / max(count, 1)), eye_array(3)))
 
 
 def _solved(matrices: Float[ndarray, "*batch 3 3"], vectors: Float[ndarray, "*batch 3"]) -> Float[ndarray, "*batch 3"]:
