@@ -25,7 +25,7 @@ def convert(
     source: tyro.conf.Positional[Path],
     to: str,
     out: Path,
-    from_: Annotated[str | None, tyro.conf.arg(name="from")] = None,
+    from_: Annotated[str | None, tyro.conf.arg(name="from", metavar="SPACE")] = None,
     report: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None,
     fps: float = 30.0,
     overwrite: bool = False,
