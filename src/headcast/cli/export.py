@@ -62,8 +62,8 @@ def export(
     )
     capture = None
     if run.suffix == ".npz":
-        # Landmarks take a minute to find on a model that is new here; only arrays hold any.
-        head = load_model_for_tracking(model) if to == "arrays" else load_head(model)
+        # Landmarks take a minute to find on a model that is new here; only arrays hold any, and only conversion to ARKit's expressions asks for them.
+        head = load_model_for_tracking(model) if to in ("arrays", "arkit") else load_head(model)
         track, albedo, folder = read_vht(run, head, load_flame_root(flame_file(head))), None, run.parent
     else:
         opened = Run.open(run)

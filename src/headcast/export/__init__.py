@@ -12,6 +12,7 @@ from headcast.export.insta import InstaConfig, export_insta, read_insta
 from headcast.export.nerf import NerfConfig, export_nerf, read_nerf, read_parameters
 from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio, read_nerfstudio
 from headcast.export.obj import export_obj
+from headcast.export.performance import Performance, read_performance, write_performance
 from headcast.export.ply import export_ply
 from headcast.export.posed_pictures import PosedPicture
 from headcast.export.union import Union, combine
@@ -32,6 +33,7 @@ __all__ = [
     "InstaConfig",
     "NerfConfig",
     "NerfstudioConfig",
+    "Performance",
     "PosedPicture",
     "RiggedHead",
     "TrackerFrame",
@@ -67,8 +69,10 @@ __all__ = [
     "read_nerf",
     "read_nerfstudio",
     "read_parameters",
+    "read_performance",
     "read_tracker_frame",
     "read_usd",
     "read_vht",
+    "write_performance",
     "write_vht",
 ]
