@@ -249,8 +249,16 @@ def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: in
     return {
         "translation": translation.numpy(), "rotation": rotation.numpy(), "neck_pose": joints[0][None].numpy(), "jaw_pose": jaw.numpy(),
         "eyes_pose": joints[2:4].reshape(1, 6).numpy(), "shape": track.identity.numpy(), "expr": expression.numpy(),
-        "static_offset": np.zeros((1, len(model.template) + _TEETH, 3), np.float32),
+        "static_offset": _static_offset(track, model),
     }  # fmt: skip
+
+
+def _static_offset(track: Track, model: HeadModel) -> ndarray:
+    """The track's offsets, where it has any; teeth, which come after FLAME's own vertices, have none."""
+    offset = np.zeros((1, len(model.template) + _TEETH, 3), np.float32)
+    if track.offsets is not None:
+        offset[0, : len(model.template)] = track.offsets.numpy()
+    return offset
 
 
 def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRoot | None) -> None:

@@ -33,8 +33,10 @@ _SCHEMA = {
     "interocular_px": ("frames",),
     "psnr_db": ("frames",),
     "silhouette_iou": ("frames",),
+    "offsets": ("vertices", 3),
     "model": (),
 }
+_OPTIONAL = ("offsets",)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Track:
     """Peak signal-to-noise ratio inside the face at tracking resolution; 0 where not measured."""
     silhouette_iou: Float[Tensor, "frames"]
     """Intersection over union of the rendered head and the person's matte above the neck; 0 where not measured."""
+    offsets: Float[Tensor, "vertices 3"] | None = None
+    """What the person's skin adds to the identity at rest (m, head space); None where none were solved."""
 
     @property
     def frame_count(self) -> int:
@@ -77,7 +81,7 @@ class Track:
 
     def head(self, model: HeadModel) -> ShapedHead:
         """The tracked person's head."""
-        return model.shaped(self.identity)
+        return model.shaped(self.identity, self.offsets)
 
     def landmarks(self, model: HeadModel, frames: int | slice | Tensor = slice(None)) -> Float[Tensor, "*batch landmarks 3"]:
         """The 478 landmarks in world space, this person's offsets included."""
@@ -89,9 +93,11 @@ class Track:
 
     def save(self, path: Path) -> None:
         """Writes one npz that NumPy alone can read."""
+        optional = {} if self.offsets is None else {"offsets": self.offsets.numpy()}
         write_arrays(
             path,
             {
+                **optional,
                 "model": np.array(self.model_name),
                 "identity": self.identity.numpy(),
                 "expression": self.expression.numpy(),
@@ -119,7 +125,7 @@ class Track:
     @classmethod
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
-        arrays = read_arrays(path, _SCHEMA)
+        arrays = read_arrays(path, _SCHEMA, _OPTIONAL)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))
@@ -143,4 +149,5 @@ class Track:
             interocular_px=floats("interocular_px"),
             psnr_db=floats("psnr_db"),
             silhouette_iou=floats("silhouette_iou"),
+            offsets=floats("offsets") if "offsets" in arrays else None,
         )
