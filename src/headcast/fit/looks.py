@@ -19,7 +19,7 @@ _LAMP = np.array([0.25, -0.45, -0.86])
 _CLOSED = 1.5
 """Diameter of a drawn point over the distance between points, so that surfaces are closed."""
 _UPRIGHT = 0.999
-ALL_SIDES = [np.array(d) / np.linalg.norm(d) for d in product((-1, 0, 1), repeat=3) if any(d)]
+ALL_SIDES = [np.array(d) / np.linalg.norm(d) for d in sorted(product((-1, 0, 1), repeat=3), key=lambda d: np.abs(d).sum()) if any(d)]
 """Towards the faces, edges and corners of a cube: no direction is farther than 28° from one of these."""
 
 

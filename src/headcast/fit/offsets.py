@@ -16,7 +16,7 @@ from headcast.geometry.intersections import intersecting_faces
 from headcast.solve import Step
 
 _ROUNDS = 6
-_MOST_POINTS = 40_000
+_MOST_POINTS = 24_000
 _REACH_M = (0.010, 0.6, 0.004)
 """Start, factor per round and end of the distance beyond which a point of the scan is something else."""
 _FACING = 0.5
@@ -39,7 +39,7 @@ def solve_offsets(target: Target, state: HeadState, scan: Samples, config: FitCo
     """
     start = target.vertices(state)
     moved = scan.moved(state.head_from_scan)
-    near = np.flatnonzero(np.isfinite(target.nearest(start, moved.points, 0.02).distance) & ~moved.rim)
+    near = np.flatnonzero(np.isfinite(target.nearest(start, moved.points, 0.02, exact=False).distance) & ~moved.rim)
     chosen = moved[np.random.default_rng(0).choice(near, min(_MOST_POINTS, len(near)), replace=False)]
     laplacian, still = _laplacian(target), _still(target)
     stiffness = _vertex_stiffness(target) * config.stiffness
@@ -81,7 +81,7 @@ def _solved(
     target: Target, start: ndarray, offsets: ndarray, scan: Samples, laplacian: csr_matrix, stiffness: ndarray, still: ndarray, reach: float
 ) -> tuple[Float[ndarray, "vertices 3"], float]:
     """New offsets, and the median distance that the points had before."""
-    found = target.nearest(start + offsets, scan.points, 3 * reach)
+    found = target.nearest(start + offsets, scan.points, 3 * reach, exact=False)
     agrees = found.inside & (found.distance < 2 * reach) & ((scan.normals * found.normals).sum(1) > _FACING)
     distance = np.where(agrees, found.distance, 0.0)
     weight = agrees / (1 + (distance / reach) ** 2) ** 2

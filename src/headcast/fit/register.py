@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from headcast.fit.config import FitConfig
 from headcast.fit.scan import Samples
 from headcast.fit.sides import FoundFace
-from headcast.fit.target import HeadState, Target
+from headcast.fit.target import HeadState, Motion, Target
 from headcast.geometry import Similarity
 from headcast.heads import HeadModel
 from headcast.solve import Step, solve_box
@@ -65,15 +65,16 @@ def register(target: Target, scan: Samples, face: FoundFace, config: FitConfig) 
     state = start_state(target.model, face)
     free = _free(target.model, config)
     for _ in range(_LANDMARK_STEPS):
-        state = _stepped(target, state, [_landmark_equations(target, state, face)], free)
+        state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free)
     rng = np.random.default_rng(0)
     moved = scan.moved(state.head_from_scan)
-    near = np.flatnonzero(target.nearest(target.vertices(state), moved.points, _REACH_M).distance < _REACH_M)
+    near = np.flatnonzero(target.nearest(target.vertices(state), moved.points, _REACH_M, exact=False).distance < _REACH_M)
     chosen = rng.choice(near, min(_MOST_POINTS, len(near)), replace=False)
     for step in range(_STEPS):
         robust = max(_ROBUST_M[0] * _ROBUST_M[1] ** step, _ROBUST_M[2])
-        surface, away = _point_equations(target, state, scan[chosen], robust, config.noise_m)
-        state = _stepped(target, state, [surface, _landmark_equations(target, state, face)], free)
+        motion = target.motion(state)
+        surface, away = _point_equations(target, state, motion, scan[chosen], robust, config.noise_m)
+        state = _stepped(target, state, [surface, _landmark_equations(target, state, motion, face)], free)
         yield Step("register", step + 1, _STEPS, {"distance_mm": 1e3 * away})
     return state
 
@@ -85,9 +86,9 @@ def _free(model: HeadModel, config: FitConfig) -> Bool[ndarray, "unknowns"]:
     return np.concatenate([np.ones(model.identity_count, bool), pose])
 
 
-def _point_equations(target: Target, state: HeadState, scan: Samples, robust: float, noise: float) -> tuple[_Equations, float]:
+def _point_equations(target: Target, state: HeadState, motion: Motion, scan: Samples, robust: float, noise: float) -> tuple[_Equations, float]:
     moved = scan.moved(state.head_from_scan)
-    found = target.nearest(target.vertices(state), moved.points, 0.05)
+    found = target.nearest(target.vertices(state), moved.points, 0.05, exact=False)
     distance = ((moved.points - found.points) * found.normals).sum(1)
     regions = target.region_of(found)
     agrees = found.inside & np.isfinite(found.distance) & ~scan.rim & ((moved.normals * found.normals).sum(1) > _FACING)
@@ -95,7 +96,7 @@ def _point_equations(target: Target, state: HeadState, scan: Samples, robust: fl
     weight = weight * np.prod([np.where(regions[name], share, 1.0) for name, share in _WEIGHTS.items()], axis=0) / noise**2
     used = np.flatnonzero(weight > 1e-6 / noise**2)
     weight, distance, points, normals = weight[used], distance[used], moved.points[used], found.normals[used]
-    shapes = -target.motion(state, found.corners[used], found.barycentric[used], normals)
+    shapes = -motion.along(found.corners[used], found.barycentric[used], normals)
     rows = np.concatenate([_rigid_rows(points, normals), shapes], 1)
     weighted = rows * weight[:, None]
     away = float(np.median(np.abs(distance))) if len(used) else float("nan")
@@ -107,7 +108,7 @@ def _rigid_rows(points: ndarray, directions: ndarray) -> Float[ndarray, "n 6"]:
     return np.concatenate([np.cross(points, directions), directions], 1)
 
 
-def _landmark_equations(target: Target, state: HeadState, face: FoundFace) -> _Equations:
+def _landmark_equations(target: Target, state: HeadState, motion: Motion, face: FoundFace) -> _Equations:
     """Landmarks lie where they were found; and lids and lips are as open, which detectors see better than where they are."""
     vertices, corners = target.vertices(state), target.landmark_corners
     barycentric = target.landmarks.barycentric.double().numpy()
@@ -123,7 +124,7 @@ def _landmark_equations(target: Target, state: HeadState, face: FoundFace) -> _E
     matrix, right = 0.0, 0.0
     for axis in np.eye(3):
         directions = np.broadcast_to(axis, found.shape)
-        shapes = -target.motion(state, corners, barycentric, directions)
+        shapes = -motion.along(corners, barycentric, directions)
         rows = np.concatenate([_rigid_rows(found, directions), shapes], 1)
         both = np.concatenate([rows, rows[upper] - rows[lower]])
         weighted = both * np.concatenate([weight, tight])[:, None]

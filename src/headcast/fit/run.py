@@ -40,7 +40,7 @@ from headcast.track import Track
 from headcast.track.models import load_model_for_tracking
 from headcast.track.run import FIT_KIND, SCHEMA, peak_memory_mb, save_albedo
 
-_SAMPLES = 60_000
+_SAMPLES = 25_000
 _PICTURE_PX = 512
 _CAMERA_M = 0.9
 _FAR_MM = 1.5
@@ -106,8 +106,12 @@ def fit_steps(scan: Scan, model: HeadModel, config: FitConfig) -> Generator[Step
     for note in scan.notes:
         yield Step("read", 1, 1, message=note)
     shapes = [scan] if scan.texture is None or config.texture is None else [scan, scan.with_texture_turned()]
+    if scan.coloured and scan.is_mesh:
+        shapes.append(scan.without_colors())
     chosen, face = yield from find_face(shapes, target.template_landmarks)
-    if chosen is not scan:
+    if not chosen.coloured:
+        chosen = scan
+    elif chosen is not scan:
         yield Step("measure face", 1, 1, message="the texture that was given is upside down for this mesh and was turned")
     unit = unit_of(face.head_from_scan.scale, config.unit_m)
     yield Step("measure face", 1, 1, message=f"unit of the file: {unit.words}")

@@ -106,14 +106,22 @@ class Samples:
 def samples_of_mesh(scan: Scan, count: int, rng: np.random.Generator) -> Samples:
     """Points spread evenly over a mesh."""
     assert scan.faces is not None
-    corners = scan.vertices[scan.faces]
+    face, weights = places_on_mesh(scan.vertices, scan.faces, count, rng)
+    corners = scan.vertices[scan.faces[face]]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    area = np.linalg.norm(cross, axis=1)
+    rim = rim_faces(scan.faces, scan.vertices)
+    return Samples((corners * weights[..., None]).sum(1), cross / np.linalg.norm(cross, axis=1, keepdims=True), rim[face])
+
+
+def places_on_mesh(
+    vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], count: int, rng: np.random.Generator
+) -> tuple[Int[ndarray, "count"], Float[ndarray, "count 3"]]:
+    """Faces and barycentric weights of places spread evenly over a mesh."""
+    corners = vertices[faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     face = rng.choice(len(area), count, p=area / area.sum())
     first, second = np.sqrt(rng.random(count)), rng.random(count)
-    weights = np.stack([1 - first, first * (1 - second), first * second], 1)
-    rim = rim_faces(scan.faces, scan.vertices)
-    return Samples((corners[face] * weights[..., None]).sum(1), cross[face] / area[face, None], rim[face])
+    return face, np.stack([1 - first, first * (1 - second), first * second], 1)
 
 
 def rim_faces(faces: Int[ndarray, "faces 3"], vertices: Float[ndarray, "vertices 3"]) -> Bool[ndarray, "faces"]:

@@ -16,9 +16,13 @@ from headcast.perceive import FaceFinder, FaceFollower, FollowConfig, MediapipeM
 from headcast.perceive.around import geometric_median, weighted_median
 from headcast.solve import Step
 
-_SEARCH_PX, _SEARCH_RADIUS = 384, 0.15
+_SEARCH_PX, _SEARCH_RADIUS = 320, 0.15
 _LOOK_PX = 448
-_YAWS_DEG, _PITCHES_DEG = (-40, -20, 0, 20, 40), (-14, 6, 22)
+_GLANCE = (-20.0, 0.0, 20.0), (4.0,)
+_AROUND = (-40.0, -20.0, 0.0, 20.0, 40.0), (-14.0, 6.0, 22.0)
+"""Yaws and pitches in degrees of a first look at a face, and of those that it is measured from."""
+_SURE = 0.06
+"""Misfit below which no other side is looked at."""
 _FACE_EXTENT_M = 0.30
 """What the pictures for measuring show: a face and what is around it."""
 _WORST_SHAPE = 0.16
@@ -62,16 +66,19 @@ def find_face(scans: Sequence[Scan], template: Float[ndarray, "478 3"], looker_o
     finder, follower = FaceFinder(), face_follower()
     found: list[tuple[float, Similarity]] = []
     for scan in scans:
-        found += yield from _faces_from_all_sides(scan, template, looker_of, finder, follower)
+        found = yield from _faces_from_all_sides(scan, template, looker_of, finder, follower)
+        if found:
+            break
     if not found:
         raise InputError(f"expected a face on some side of the scan, found none from {len(ALL_SIDES)} sides. {MANUAL}")
     found = sorted(found, key=lambda pair: pair[0])
     for number, (_, head_from_scan) in enumerate(found[:_TRIES]):
-        measured = [(scan, measure_face(scan, head_from_scan, template, follower, looker_of)) for scan in scans]
+        glances = [(scan, _measured_from(_GLANCE, scan, head_from_scan, template, follower, looker_of)) for scan in scans]
         yield Step("measure face", number + 1, min(len(found), _TRIES))
-        sure = [(scan, face) for scan, face in measured if face is not None]
-        if sure:
-            return min(sure, key=lambda pair: pair[1].misfit / pair[1].views)
+        for scan, glance in sorted(((s, g) for s, g in glances if g is not None), key=lambda pair: pair[1].misfit / pair[1].views):
+            face = _measured_from(_AROUND, scan, glance.head_from_scan, template, follower, looker_of)
+            if face is not None:
+                return scan, face
     raise InputError(f"what looked like a face on the scan is none from nearby: its landmarks have another shape. {MANUAL}")
 
 
@@ -90,6 +97,8 @@ def _faces_from_all_sides(
         if finder.find(looks[-1].picture, thorough=False):
             found += _candidate(look=looks[-1], template=template, follower=follower)
         yield Step("find face", number + 1, len(ALL_SIDES))
+        if found and number >= 5 and min(misfit for misfit, _ in found) < _SURE:
+            break
     # A face that is small beside what else was scanned needs a closer look.
     for look in () if found else looks:
         if finder.find(look.picture):
@@ -102,32 +111,36 @@ def face_follower() -> FaceFollower:
     return FaceFollower(MediapipeMesh(), FaceFinder(), FollowConfig(second_look_every=1))
 
 
-def measure_face(
-    scan: Scan, head_from_scan: Similarity, template: Float[ndarray, "478 3"], follower: FaceFollower, looker_of=Looker
+def _measured_from(
+    angles_deg: tuple[tuple[float, ...], tuple[float, ...]],
+    scan: Scan,
+    head_from_scan: Similarity,
+    template: Float[ndarray, "478 3"],
+    follower: FaceFollower,
+    looker_of,
 ) -> FoundFace | None:
-    """Landmarks from many views of a face whose place is roughly known; None where it turns out to be none."""
-    points, spread, views = np.zeros((0, 3)), np.zeros(0), 0
-    for yaws, pitches in (((-20, 0, 20), (4,)), (_YAWS_DEG, _PITCHES_DEG)):
-        looker = looker_of(scan.moved(head_from_scan))
-        middle = template[_SKIN].mean(0)
-        seen = []
-        for yaw, pitch in product(np.radians(yaws), np.radians(pitches)):
-            direction = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
-            landmarks = _landmarks(looker(camera_towards(middle, direction, None, _FACE_EXTENT_M, _LOOK_PX, 0.9)), follower)
-            if landmarks is not None:
-                seen.append(landmarks)
-        if len(seen) < len(yaws) * len(pitches) / 4:
-            return None
-        found, weights = (np.stack(values) for values in zip(*seen))
-        points, views = geometric_median(found, weights), len(seen)
-        spread = weighted_median(np.linalg.norm(found - points, axis=2), weights)
-        spread[weights.sum(0) < 0.2] = np.inf
-        again = _robust_similarity(points, template, np.isfinite(spread))
-        if again is None or again[0] > _WORST_SHAPE:
-            return None
-        back = head_from_scan.inverse()
-        points, spread = back.points(points), spread * back.scale
-        head_from_scan = head_from_scan.then(again[1])
+    """Landmarks from several views of a face whose place is roughly known; None where it turns out to be none."""
+    yaws, pitches = angles_deg
+    looker = looker_of(scan.moved(head_from_scan))
+    middle = template[_SKIN].mean(0)
+    seen = []
+    for yaw, pitch in product(np.radians(yaws), np.radians(pitches)):
+        direction = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+        landmarks = _landmarks(looker(camera_towards(middle, direction, None, _FACE_EXTENT_M, _LOOK_PX, 0.9)), follower)
+        if landmarks is not None:
+            seen.append(landmarks)
+    if len(seen) < len(yaws) * len(pitches) / 4:
+        return None
+    found, weights = (np.stack(values) for values in zip(*seen))
+    points, views = geometric_median(found, weights), len(seen)
+    spread = weighted_median(np.linalg.norm(found - points, axis=2), weights)
+    spread[weights.sum(0) < 0.2] = np.inf
+    again = _robust_similarity(points, template, np.isfinite(spread))
+    if again is None or again[0] > _WORST_SHAPE:
+        return None
+    back = head_from_scan.inverse()
+    points, spread = back.points(points), spread * back.scale
+    head_from_scan = head_from_scan.then(again[1])
     return FoundFace(points, spread, head_from_scan, again[0], views)
 
 

@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 
 from headcast.geometry import Similarity, Transform, vertex_normals
-from headcast.geometry.closest import ClosestPointQuery
+from headcast.geometry.closest import ClosestPointQuery, ClosestPoints, barycentric_of_nearest
 from headcast.heads import HeadModel, HeadPose
 from headcast.heads.regions import boundary_vertices
 
@@ -90,10 +91,11 @@ class Target:
     def normals(self, vertices: Float[ndarray, "vertices 3"]) -> Float[ndarray, "vertices 3"]:
         return vertex_normals(torch.from_numpy(vertices), self.model.faces).numpy()
 
-    def nearest(self, vertices: Float[ndarray, "vertices 3"], points: Float[ndarray, "n 3"], within: float) -> Matches:
-        """Places on the visible surface that are nearest to points."""
-        found = ClosestPointQuery(vertices, self.faces[self.visible])(points, within=within)
-        corners = self.faces[self.visible[found.faces]]
+    def nearest(self, vertices: Float[ndarray, "vertices 3"], points: Float[ndarray, "n 3"], within: float, exact: bool = True) -> Matches:
+        """Places on the outer skin that are nearest to points; where not `exact`, on the nearest of the faces whose middles are nearest."""
+        skin = self.faces[self.visible]
+        found = ClosestPointQuery(vertices, skin)(points, within=within) if exact else _nearest_of_few(vertices, skin, points, within)
+        corners = skin[found.faces]
         normals = (self.normals(vertices)[corners] * found.barycentric[..., None]).sum(1)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         inside = (found.barycentric * ~self.rim[corners]).sum(1) > 0.02
@@ -103,26 +105,55 @@ class Target:
         """Whether most of each match belongs to a region."""
         return {name: (mask[matches.corners] * matches.barycentric).sum(1) > 0.5 for name, mask in self.regions.items()}
 
-    def motion(
-        self, state: HeadState, corners: Int[ndarray, "n 3"], barycentric: Float[ndarray, "n 3"], directions: Float[ndarray, "n 3"]
-    ) -> Float[ndarray, "n unknowns"]:
-        """How far places on the surface move along directions with identity, expression and joint angles.
+    def motion(self, state: HeadState) -> "Motion":
+        """How the surface moves with every unknown."""
+        return Motion(self, self.turning(state), self._joint_motion(state))
 
-        What identity and expression do at rest is turned with the pose; how joints move with them is left out: small beside it.
-        """
-        turning = (self.turning(state)[corners] * barycentric[..., None, None]).sum(1)
-        at_rest = np.einsum("nij,ni->nj", turning, directions)
-        shapes = _picked(corners, barycentric, at_rest, len(self.model.template)) @ self._shapes
-        joints = self._joint_motion(state)
-        turned = _picked(corners, barycentric, directions, len(self.model.template)) @ joints.reshape(len(joints), -1).T
-        driven = self.model.expression_joint_rotations.numpy().reshape(len(state.expression), -1)
-        shapes[:, len(state.identity) :] += turned @ driven.T
-        return np.concatenate([shapes, turned], 1)
+    def shapes_along(self, picked: csr_matrix) -> Float[ndarray, "n shapes"]:
+        """What identity and expression do at rest to coordinates that a matrix picks."""
+        return picked @ self._shapes
 
     def _joint_motion(self, state: HeadState) -> Float[ndarray, "angles vertices 3"]:
         count = state.joints.size
         steps = state.joints[None] + _TURN * np.eye(count).reshape(count, *state.joints.shape)
         return (self._posed(state, steps) - self.vertices(state)) / _TURN
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The derivatives of a posed head."""
+
+    target: Target
+    turning: Float[ndarray, "vertices 3 3"]
+    joints: Float[ndarray, "angles vertices 3"]
+
+    def along(
+        self, corners: Int[ndarray, "n 3"], barycentric: Float[ndarray, "n 3"], directions: Float[ndarray, "n 3"]
+    ) -> Float[ndarray, "n unknowns"]:
+        """How far places on the surface move along directions with identity, expression and joint angles.
+
+        What identity and expression do at rest is turned with the pose; how joints move with them is left out: small beside it.
+        """
+        model = self.target.model
+        turning = (self.turning[corners] * barycentric[..., None, None]).sum(1)
+        at_rest = np.einsum("nij,ni->nj", turning, directions)
+        shapes = self.target.shapes_along(_picked(corners, barycentric, at_rest, len(model.template)))
+        turned = _picked(corners, barycentric, directions, len(model.template)) @ self.joints.reshape(len(self.joints), -1).T
+        driven = model.expression_joint_rotations.numpy().reshape(model.expression_count, -1)
+        shapes[:, model.identity_count :] += turned @ driven.T
+        return np.concatenate([shapes, turned], 1)
+
+
+def _nearest_of_few(vertices: ndarray, faces: ndarray, points: ndarray, within: float, few: int = 8) -> ClosestPoints:
+    corners = vertices[faces]
+    _, candidates = cKDTree(corners.mean(1)).query(points, k=few, workers=-1)
+    weights = barycentric_of_nearest(points[:, None], corners[candidates])
+    places = (weights[..., None] * corners[candidates]).sum(2)
+    distance = np.linalg.norm(places - points[:, None], axis=2)
+    best = distance.argmin(1)
+    rows = np.arange(len(points))
+    near = np.where(distance[rows, best] <= within, distance[rows, best], np.inf)
+    return ClosestPoints(candidates[rows, best], weights[rows, best], places[rows, best], near)
 
 
 def _picked(corners: ndarray, barycentric: ndarray, directions: ndarray, count: int) -> csr_matrix:

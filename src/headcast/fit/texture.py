@@ -9,10 +9,10 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
-from headcast.fit.scan import Scan
+from headcast.fit.scan import Scan, places_on_mesh
 from headcast.fit.target import Target
 from headcast.geometry import vertex_normals
-from headcast.geometry.closest import ClosestPointQuery
+from headcast.geometry.closest import ClosestPoints, barycentric_of_nearest
 from headcast.heads.open_head import default_albedo
 from headcast.perceive.embedding import region_colors
 from headcast.render import linear_from_srgb, rasterize_arrays
@@ -21,6 +21,7 @@ _REACH_M = 0.004
 _FACING = 0.2
 _INSIDE = ("eyeballs", "mouth_interior", "teeth", "tongue", "eye_sockets")
 _CLOUD_NEIGHBOURS = 4
+_SPREAD = 250_000
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def _colors_at(scan: Scan, points: ndarray, normals: ndarray) -> tuple[Float[nda
     else:
         low, high = points.min(0) - 0.02, points.max(0) + 0.02
         near = np.flatnonzero(((scan.vertices > low) & (scan.vertices < high)).all(1)[scan.faces].any(1))
-        found = ClosestPointQuery(scan.vertices, scan.faces[near])(points, within=_REACH_M)
-        seen = np.isfinite(found.distance)
+        found = _nearest_on_mesh(scan.vertices, scan.faces[near], points)
+        seen = found.distance < _REACH_M
         own = vertex_normals(torch.from_numpy(scan.vertices), torch.from_numpy(scan.faces)).numpy()
         facing = (own[scan.faces[near[found.faces]]] * found.barycentric[..., None]).sum(1)
         # Files may wind their faces either way; most of the surface says which.
@@ -86,6 +87,16 @@ def _colors_at(scan: Scan, points: ndarray, normals: ndarray) -> tuple[Float[nda
         seen &= agreement * np.sign(np.median(agreement[seen])) > _FACING if seen.any() else seen
         srgb = scan.color_at(near[found.faces], found.barycentric)
     return linear_from_srgb(torch.from_numpy(srgb)).numpy(), seen
+
+
+def _nearest_on_mesh(vertices: ndarray, faces: ndarray, points: ndarray) -> ClosestPoints:
+    """The nearest place on the face of the nearest of many points spread over a mesh: not always the nearest place, but beside it."""
+    spread, weights = places_on_mesh(vertices, faces, _SPREAD, np.random.default_rng(0))
+    _, nearest = cKDTree((vertices[faces[spread]] * weights[..., None]).sum(1)).query(points, workers=-1)
+    face = spread[nearest]
+    weights = barycentric_of_nearest(points, vertices[faces[face]])
+    places = (vertices[faces[face]] * weights[..., None]).sum(1)
+    return ClosestPoints(face, weights, places, np.linalg.norm(places - points, axis=1))
 
 
 def _plain(target: Target, row: ndarray, column: ndarray, corners: ndarray, weights: ndarray, side_px: int) -> Float[ndarray, "n 3"]:
