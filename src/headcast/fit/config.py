@@ -13,9 +13,15 @@ class FitConfig:
     points: Path | None = None
     """Landmarks by hand, a CSV or JSON file: name or number and position in the scan; then no face is looked for."""
     texture: Path | None = None
-    """Picture for a mesh whose file names none."""
+    """Picture for a mesh whose file names none, or of the same camera as a depth map."""
     unit_m: float | None = None
     """Metres per unit of the file where it is known; found from the face otherwise."""
+    focal_px: float | None = None
+    """Focal length of a depth map's camera, pixels."""
+    center_px: tuple[float, float] | None = None
+    """Principal point of a depth map's camera (x, y), pixels; the middle of the picture if not given."""
+    depth_unit_m: float | None = None
+    """Metres per unit of a depth map: 0.001 for PNG and 1 for npy if not given."""
     expression: bool = True
     """Solve expression, jaw and eyes as well; without it the head is taken to be at rest."""
     offsets: bool = True
@@ -28,8 +34,10 @@ class FitConfig:
     """Side of the albedo texture."""
 
     def __post_init__(self) -> None:
-        if self.unit_m is not None and not self.unit_m > 0:
-            raise ConfigError(f"unit_m must be positive, found {self.unit_m}")
+        for name in ("unit_m", "depth_unit_m"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be positive, found {value}")
         if not self.noise_m > 0 or not self.stiffness > 0:
             raise ConfigError(f"noise_m and stiffness must be positive, found {self.noise_m} and {self.stiffness}")
         if not 64 <= self.texture_px <= 8192:

@@ -65,14 +65,14 @@ _CROSS = (np.array([0, 0]), np.array([1, 0]), np.array([0, 1]))
 class Looker:
     """Draws one scan from many sides. Lengths are those of the scan's space and should be about metres: what is nearer than 1 cm is not drawn."""
 
-    def __init__(self, scan: Scan, splats: "Splats | None" = None):
+    def __init__(self, scan: Scan):
         self.scan = scan
-        self._splats = splats
         if scan.faces is not None:
             vertices, faces = torch.from_numpy(scan.vertices.astype(np.float32)), torch.from_numpy(scan.faces.astype(np.int64))
             self._normals = vertex_normals(vertices, faces).numpy()
-        elif splats is None:
-            self._splats = Splats.of_cloud(scan)
+        elif scan.covariance is None:
+            # Solid discs that reach the next points.
+            self._variance = (_CLOSED * spacing(scan.vertices) / 2) ** 2
 
     def __call__(self, camera: Camera) -> Look:
         return self._mesh(camera) if self.scan.is_mesh else self._cloud(camera)
@@ -92,31 +92,7 @@ class Looker:
         return Look(camera, _bytes(picture), depth)
 
     def _cloud(self, camera: Camera) -> Look:
-        assert self._splats is not None
-        return self._splats.seen_from(camera, self.scan)
-
-
-@dataclass(frozen=True)
-class Splats:
-    """Points that are drawn as spots: round ones of a cloud, or 3D Gaussians."""
-
-    covariance: Float32[ndarray, "n 3 3"]
-    """In the scan's space."""
-    opacity: Float32[ndarray, "n"]
-
-    @classmethod
-    def of_cloud(cls, scan: Scan) -> "Splats":
-        """Solid discs that reach the next points."""
-        radius = _CLOSED * spacing(scan.vertices) / 2
-        covariance = np.broadcast_to(np.eye(3, dtype=np.float32) * np.float32(radius**2), (len(scan.vertices), 3, 3))
-        return cls(covariance, np.ones(len(scan.vertices), np.float32))
-
-    def moved(self, scale: float, rotation: Float[ndarray, "3 3"]) -> "Splats":
-        turned = (scale**2 * rotation @ self.covariance @ rotation.T).astype(np.float32)
-        return Splats(turned, self.opacity)
-
-    def seen_from(self, camera: Camera, scan: Scan) -> Look:
-        """The picture of a cloud whose points these splats belong to."""
+        scan = self.scan
         inside = camera.camera_from_world.points(torch.from_numpy(scan.vertices.astype(np.float32))).numpy()
         order = np.argsort(inside[:, 2], kind="stable")
         order = order[inside[order, 2] > 0.01]
@@ -125,8 +101,12 @@ class Splats:
         centers = np.stack([x / z * focal[0], y / z * focal[1]], 1) + camera.center_px.numpy()
         slope = np.zeros((len(order), 2, 3), np.float32)
         slope[:, 0, 0], slope[:, 0, 2], slope[:, 1, 1], slope[:, 1, 2] = focal[0] / z, -focal[0] * x / z**2, focal[1] / z, -focal[1] * y / z**2
-        slope = slope @ camera.camera_from_world.rotation.numpy()
-        flat = slope @ self.covariance[order] @ slope.transpose(0, 2, 1)
+        if scan.covariance is None:
+            flat, opacity = np.float32(self._variance) * slope @ slope.transpose(0, 2, 1), np.ones(len(order), np.float32)
+        else:
+            slope = slope @ camera.camera_from_world.rotation.numpy()
+            flat = slope @ scan.covariance[order] @ slope.transpose(0, 2, 1)
+            opacity = np.ones(len(order), np.float32) if scan.opacity is None else scan.opacity[order]
         xx, xy, yy = flat[:, 0, 0] + 0.1, flat[:, 0, 1], flat[:, 1, 1] + 0.1
         det = xx * yy - xy * xy
         spreads = np.ascontiguousarray(np.stack([yy / det, -xy / det, xx / det], 1), np.float32)
@@ -136,7 +116,7 @@ class Splats:
         picture = np.zeros((*camera.size, 3), np.float32)
         depth, left = np.zeros(camera.size, np.float32), np.ones(camera.size, np.float32)
         draw_splats(
-            np.ascontiguousarray(centers, np.float32), spreads, self.opacity[order], np.ascontiguousarray(colors, np.float32),
+            np.ascontiguousarray(centers, np.float32), spreads, opacity, np.ascontiguousarray(colors, np.float32),
             np.ascontiguousarray(z, np.float32), picture, depth, left,
         )  # fmt: skip
         return Look(camera, _bytes(picture + left[..., None] * np.array(_BACKGROUND)), depth)

@@ -18,9 +18,11 @@ _SLACK_M = 0.003
 _PICTURE_PX = 420
 _FEWEST = 300
 _NEIGHBOURS = 16
+_SOLID = 0.4
+"""Opacity of a 3D Gaussian above which it is taken for a point of the surface."""
 
 
-def outer_samples(scan: Scan, head_from_scan: Similarity, count: int, looker_of=Looker) -> Samples:
+def outer_samples(scan: Scan, head_from_scan: Similarity, count: int) -> Samples:
     """Up to `count` points of the head's outer surface, in the scan's space.
 
     What lies inside (teeth, eyeballs behind lids, the back of a face) is left out, and normals point outward whatever the file says.
@@ -31,7 +33,7 @@ def outer_samples(scan: Scan, head_from_scan: Similarity, count: int, looker_of=
     rng = np.random.default_rng(0)
     near = cropped(scan.moved(head_from_scan))
     samples = samples_of_mesh(near, 2 * count, rng) if near.is_mesh else _samples_of_cloud(near, 2 * count, rng)
-    looker, votes, seen = looker_of(near), np.zeros(len(samples)), np.zeros(len(samples), bool)
+    looker, votes, seen = Looker(near), np.zeros(len(samples)), np.zeros(len(samples), bool)
     for direction in ALL_SIDES:
         look = looker(camera_towards(_MIDDLE_M, direction, None, 2.2 * _AROUND_M, _PICTURE_PX, 1.5))
         towards = samples.normals @ direction
@@ -50,14 +52,15 @@ def cropped(scan: Scan) -> Scan:
     """What lies around the head of a scan in head space."""
     inside = np.linalg.norm(scan.vertices - _MIDDLE_M, axis=1) < _AROUND_M
     if scan.faces is None:
-        pick = lambda values: None if values is None else values[inside]  # noqa: E731
-        return replace(scan, vertices=scan.vertices[inside], normals=pick(scan.normals), colors=pick(scan.colors))
+        return scan.chosen(inside)
     kept = inside[scan.faces].any(1)
     return replace(scan, faces=scan.faces[kept], uv=None if scan.uv is None else scan.uv[kept])
 
 
 def _samples_of_cloud(scan: Scan, count: int, rng: np.random.Generator) -> Samples:
     """Points of a cloud that have company, with the normals of the planes through their neighbours where the file has none."""
+    if scan.opacity is not None:
+        scan = scan.chosen(scan.opacity > _SOLID)
     tree = cKDTree(scan.vertices)
     chosen = rng.choice(len(scan.vertices), min(count, len(scan.vertices)), replace=False)
     distance, neighbours = tree.query(scan.vertices[chosen], k=min(_NEIGHBOURS, len(scan.vertices)), workers=-1)

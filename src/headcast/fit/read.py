@@ -4,10 +4,14 @@ from pathlib import Path
 
 from headcast.errors import InputError
 from headcast.fit.config import FitConfig
+from headcast.fit.read_cloud import ply_header, read_cloud
+from headcast.fit.read_depth import read_depth
 from headcast.fit.read_mesh import read_mesh
 from headcast.fit.scan import Scan
 
-MESHES = (".obj", ".glb", ".gltf", ".stl", ".ply")
+MESHES = (".obj", ".glb", ".gltf", ".stl")
+CLOUDS = (".xyz", ".txt", ".npz")
+DEPTHS = (".png", ".npy")
 
 
 def read_scan(path: Path, config: FitConfig) -> Scan:
@@ -20,6 +24,14 @@ def read_scan(path: Path, config: FitConfig) -> Scan:
     if not path.exists():
         raise InputError(f"expected a static head, found nothing at {path}")
     suffix = path.suffix.lower()
+    if suffix == ".ply":
+        counts, _ = ply_header(path)
+        return read_mesh(path, config.texture) if counts.get("face") else read_cloud(path)
     if suffix in MESHES:
         return read_mesh(path, config.texture)
-    raise InputError(f"expected a mesh ({', '.join(MESHES)}), found a file named {path.suffix or path.name!r}: {path}")
+    if suffix in CLOUDS:
+        return read_cloud(path)
+    if suffix in DEPTHS:
+        return read_depth(path, config)
+    known = ", ".join((".ply", *MESHES, *CLOUDS, *DEPTHS))
+    raise InputError(f"expected a mesh, cloud or depth map ({known}), or a folder of posed pictures; found {path.suffix or path.name!r}: {path}")

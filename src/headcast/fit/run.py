@@ -21,6 +21,7 @@ from headcast.fit.flame import write_flame_parameters
 from headcast.fit.measure import FitErrors, measured
 from headcast.fit.offsets import solve_offsets
 from headcast.fit.outside import outer_samples
+from headcast.fit.points_file import read_points
 from headcast.fit.read import read_scan
 from headcast.fit.register import register
 from headcast.fit.report import page
@@ -108,12 +109,16 @@ def fit_steps(scan: Scan, model: HeadModel, config: FitConfig) -> Generator[Step
     shapes = [scan] if scan.texture is None or config.texture is None else [scan, scan.with_texture_turned()]
     if scan.coloured and scan.is_mesh:
         shapes.append(scan.without_colors())
-    chosen, face = yield from find_face(shapes, target.template_landmarks)
+    if config.points is not None:
+        chosen, face = scan, read_points(config.points, target.template_landmarks)
+    else:
+        chosen, face = yield from find_face(shapes, target.template_landmarks[:478])
+        face = face.padded(len(target.template_landmarks))
     if not chosen.coloured:
         chosen = scan
     elif chosen is not scan:
         yield Step("measure face", 1, 1, message="the texture that was given is upside down for this mesh and was turned")
-    unit = unit_of(face.head_from_scan.scale, config.unit_m)
+    unit = unit_of(face.head_from_scan.scale, config.unit_m or scan.unit_m)
     yield Step("measure face", 1, 1, message=f"unit of the file: {unit.words}")
     face = replace(face, head_from_scan=_sized(face, target, unit))
     samples = outer_samples(chosen, face.head_from_scan, 2 * _SAMPLES)

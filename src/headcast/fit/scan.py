@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from numpy import ndarray
 
 from headcast.geometry import Similarity
@@ -25,6 +25,12 @@ class Scan:
     texture: UInt8[ndarray, "height width 3"] | None = None
     uv: Float[ndarray, "faces 3 2"] | None = None
     """Texture position of each face's corners, (0, 0) the lower left corner of the picture."""
+    covariance: Float32[ndarray, "vertices 3 3"] | None = None
+    """Of 3D Gaussians; None for points without an extent of their own."""
+    opacity: Float32[ndarray, "vertices"] | None = None
+    """Of 3D Gaussians, 0–1."""
+    unit_m: float | None = None
+    """Metres per unit where the format says."""
     notes: tuple[str, ...] = ()
     """What reading it found worth saying."""
 
@@ -39,7 +45,20 @@ class Scan:
     def moved(self, by: Similarity) -> "Scan":
         """The same scan elsewhere."""
         normals = None if self.normals is None else by.directions(self.normals)
-        return replace(self, vertices=by.points(self.vertices), normals=normals)
+        covariance = None if self.covariance is None else (by.scale**2 * by.rotation @ self.covariance @ by.rotation.T).astype(np.float32)
+        return replace(self, vertices=by.points(self.vertices), normals=normals, covariance=covariance)
+
+    def chosen(self, points: Bool[ndarray, "vertices"] | Int[ndarray, "chosen"]) -> "Scan":
+        """Some points of a cloud."""
+        assert self.faces is None
+
+        def some(values: ndarray | None) -> ndarray | None:
+            return None if values is None else values[points]
+
+        return replace(
+            self, vertices=self.vertices[points], normals=some(self.normals), colors=some(self.colors),
+            covariance=some(self.covariance), opacity=some(self.opacity),
+        )  # fmt: skip
 
     def without_colors(self) -> "Scan":
         """The same shape in clay."""

@@ -1,7 +1,7 @@
 """Where the face of a scan is, whichever way up and in whatever unit: looked for from all sides, then measured from its front."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -51,14 +51,18 @@ class FoundFace:
     views: int
     """In which the face was seen; 0 where the landmarks were given."""
 
+    def padded(self, count: int) -> "FoundFace":
+        """With further landmarks that nobody saw."""
+        more = count - len(self.points)
+        return replace(self, points=np.pad(self.points, ((0, more), (0, 0))), spread=np.pad(self.spread, (0, more), constant_values=np.inf))
 
-def find_face(scans: Sequence[Scan], template: Float[ndarray, "478 3"], looker_of=Looker) -> Generator[Step, None, tuple[Scan, FoundFace]]:
+
+def find_face(scans: Sequence[Scan], template: Float[ndarray, "478 3"]) -> Generator[Step, None, tuple[Scan, FoundFace]]:
     """Landmarks and pose of a face anywhere on a scan, and the one of the scans that they were found on.
 
     Args:
         scans: one shape with different colours: the one on which the landmarks look most like a face's is taken.
         template: the mean head's landmarks (m, head space).
-        looker_of: makes what draws a scan.
 
     Raises:
         InputError: no side shows a face.
@@ -66,30 +70,30 @@ def find_face(scans: Sequence[Scan], template: Float[ndarray, "478 3"], looker_o
     finder, follower = FaceFinder(), face_follower()
     found: list[tuple[float, Similarity]] = []
     for scan in scans:
-        found = yield from _faces_from_all_sides(scan, template, looker_of, finder, follower)
+        found = yield from _faces_from_all_sides(scan, template, finder, follower)
         if found:
             break
     if not found:
         raise InputError(f"expected a face on some side of the scan, found none from {len(ALL_SIDES)} sides. {MANUAL}")
     found = sorted(found, key=lambda pair: pair[0])
     for number, (_, head_from_scan) in enumerate(found[:_TRIES]):
-        glances = [(scan, _measured_from(_GLANCE, scan, head_from_scan, template, follower, looker_of)) for scan in scans]
+        glances = [(scan, _measured_from(_GLANCE, scan, head_from_scan, template, follower)) for scan in scans]
         yield Step("measure face", number + 1, min(len(found), _TRIES))
         for scan, glance in sorted(((s, g) for s, g in glances if g is not None), key=lambda pair: pair[1].misfit / pair[1].views):
-            face = _measured_from(_AROUND, scan, glance.head_from_scan, template, follower, looker_of)
+            face = _measured_from(_AROUND, scan, glance.head_from_scan, template, follower)
             if face is not None:
                 return scan, face
     raise InputError(f"what looked like a face on the scan is none from nearby: its landmarks have another shape. {MANUAL}")
 
 
 def _faces_from_all_sides(
-    scan: Scan, template: ndarray, looker_of, finder: FaceFinder, follower: FaceFollower
+    scan: Scan, template: ndarray, finder: FaceFinder, follower: FaceFollower
 ) -> Generator[Step, None, list[tuple[float, Similarity]]]:
     """Misfit and head from scan of everything that looks like a face from far."""
     middle, radius = _middle(scan.vertices)
     unit = _SEARCH_RADIUS / radius
     small_from_scan = Similarity(unit, np.eye(3), -unit * middle)
-    looker = looker_of(scan.moved(small_from_scan))
+    looker = Looker(scan.moved(small_from_scan))
     found: list[tuple[float, Similarity]] = []
     looks = []
     for number, direction in enumerate(ALL_SIDES):
@@ -117,11 +121,10 @@ def _measured_from(
     head_from_scan: Similarity,
     template: Float[ndarray, "478 3"],
     follower: FaceFollower,
-    looker_of,
 ) -> FoundFace | None:
     """Landmarks from several views of a face whose place is roughly known; None where it turns out to be none."""
     yaws, pitches = angles_deg
-    looker = looker_of(scan.moved(head_from_scan))
+    looker = Looker(scan.moved(head_from_scan))
     middle = template[_SKIN].mean(0)
     seen = []
     for yaw, pitch in product(np.radians(yaws), np.radians(pitches)):

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from headcast.geometry import Similarity, Transform, vertex_normals
 from headcast.geometry.closest import ClosestPointQuery, ClosestPoints, barycentric_of_nearest
-from headcast.heads import HeadModel, HeadPose
+from headcast.heads import HeadModel, HeadPose, LandmarkSet
 from headcast.heads.regions import boundary_vertices
 
 _HIDDEN = ("eyeballs", "mouth_interior", "teeth", "tongue", "eye_sockets")
@@ -58,14 +58,15 @@ class Target:
         """Faces of the outer skin. Eyeballs are none: closed lids would be content to lie on them."""
         self.rim = boundary_vertices(self.faces[self.visible], len(hidden))
         self.regions = {name: regions[name] for name in ("face", "ears", "scalp", "neck", "lips", "eyelids")}
-        self.landmarks = model.landmarks["mediapipe_478"]
+        self.landmarks = _together(model.landmarks["mediapipe_478"], model.landmarks["ibug_68"])
+        """MediaPipe's 478, then iBUG's 68, which a person may name."""
         self.landmark_corners = self.faces[self.landmarks.faces.numpy()]
         shapes = torch.cat([model.identity_basis, model.expression_basis])
         self._shapes = np.ascontiguousarray(shapes.flatten(1).T.double().numpy())
         """What each coordinate of each vertex does with identity and expression."""
 
     @property
-    def template_landmarks(self) -> Float[ndarray, "478 3"]:
+    def template_landmarks(self) -> Float[ndarray, "546 3"]:
         return self.landmarks.points(self.model.template, self.model.faces).double().numpy()
 
     def vertices(self, state: HeadState, offsets: Float[ndarray, "vertices 3"] | None = None) -> Float[ndarray, "vertices 3"]:
@@ -154,6 +155,11 @@ def _nearest_of_few(vertices: ndarray, faces: ndarray, points: ndarray, within: 
     rows = np.arange(len(points))
     near = np.where(distance[rows, best] <= within, distance[rows, best], np.inf)
     return ClosestPoints(candidates[rows, best], weights[rows, best], places[rows, best], near)
+
+
+def _together(first: LandmarkSet, second: LandmarkSet) -> LandmarkSet:
+    sigmas = [torch.zeros(len(part.faces)) if part.sigma is None else part.sigma for part in (first, second)]
+    return LandmarkSet(torch.cat([first.faces, second.faces]), torch.cat([first.barycentric, second.barycentric]), torch.cat(sigmas))
 
 
 def _picked(corners: ndarray, barycentric: ndarray, directions: ndarray, count: int) -> csr_matrix:

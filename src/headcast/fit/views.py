@@ -36,13 +36,12 @@ def comparison(
     head_from_scan: Similarity,
     per_vertex_mm: Float[ndarray, "vertices"],
     texture: UInt8[ndarray, "side side 3"] | None,
-    looker_of=Looker,
 ) -> UInt8[ndarray, "height width 3"]:
     """Rows: the scan, the head with its texture, the head as clay, and the distance to the scan (0 to 2 mm); columns: from three sides."""
     there = cropped(scan.moved(head_from_scan))
     clay = Scan("head", vertices, target.faces)
     uv = target.model.uv.numpy().astype(np.float64)[target.model.uv_faces.numpy()]
-    rows = [("scan", looker_of(there))]
+    rows = [("scan", Looker(there))]
     if texture is not None:
         rows.append(("head, scan's colours", Looker(Scan("head", vertices, target.faces, texture=texture, uv=uv))))
     rows.append(("head", Looker(clay)))
