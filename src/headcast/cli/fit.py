@@ -36,7 +36,10 @@ def tell(paths: FitPaths) -> None:
     report = read_json(paths.report_json)
     console = Console(highlight=False, soft_wrap=True)
     face = report["distances_mm"]["scan_to_head"]["face"]
-    said = "no point of the scan lies on the face" if face is None else f"the scan's face lies {face['mean_mm']:.2f} mm from the head (mean)"
+    marks = report["distances_mm"]["landmarks"]
+    said = (
+        f"the scan's face lies {face['mean_mm']:.2f} mm from the head (mean)" if face else f"landmarks lie {marks['median_mm']:.1f} mm off (median)"
+    )
     console.print(f"{said}; {report['total_seconds']:.0f} s", markup=False)
     for note in report["warnings"]:
         console.print(f"note: {note}", markup=False)

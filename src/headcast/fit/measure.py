@@ -79,6 +79,8 @@ def _vertices_to_scan(target: Target, vertices: ndarray, scan: Samples) -> Float
     """Signed distance (m) of each skin vertex along the scan's normal; NaN where the scan has no point beside it that faces the same way."""
     skin = np.zeros(len(vertices), bool)
     skin[target.faces[target.visible]] = True
+    if not len(scan):
+        return np.full(len(vertices), np.nan)
     tree = cKDTree(scan.points)
     gap = float(np.median(tree.query(scan.points[:: max(1, len(scan) // 2000)], k=5)[0][:, -1]))
     distance, nearest = tree.query(vertices, distance_upper_bound=_REACH_M)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from headcast.errors import InputError
 from headcast.fit.config import FitConfig
+from headcast.fit.posed import PosedPictures, read_posed
 from headcast.fit.read_cloud import ply_header, read_cloud
 from headcast.fit.read_depth import read_depth
 from headcast.fit.read_mesh import read_mesh
@@ -14,8 +15,8 @@ CLOUDS = (".xyz", ".txt", ".npz")
 DEPTHS = (".png", ".npy")
 
 
-def read_scan(path: Path, config: FitConfig) -> Scan:
-    """The scan in a file.
+def read_head(path: Path, config: FitConfig) -> Scan | PosedPictures:
+    """What is in a file, or in a folder of pictures with cameras.
 
     Raises:
         InputError: nothing is there, or its suffix is unknown.
@@ -24,6 +25,8 @@ def read_scan(path: Path, config: FitConfig) -> Scan:
     if not path.exists():
         raise InputError(f"expected a static head, found nothing at {path}")
     suffix = path.suffix.lower()
+    if path.is_dir() or suffix == ".json":
+        return read_posed(path)
     if suffix == ".ply":
         counts, _ = ply_header(path)
         return read_mesh(path, config.texture) if counts.get("face") else read_cloud(path)

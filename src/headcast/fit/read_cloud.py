@@ -1,5 +1,6 @@
 """Clouds of points from PLY, XYZ and npz files, and 3D Gaussians as the training of Kerbl et al. (2023) writes them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +174,7 @@ def _thinned(scan: Scan, thin: bool = True) -> Scan:
     strays = int((~near).sum())
     notes = [f"{len(kept)} of {len(scan.vertices)} points are used"] if len(kept) < len(scan.vertices) else []
     notes += [f"left out {strays} points far from all others"] if strays else []
-    return Scan(**{**vars(chosen), "notes": (*scan.notes, *notes)})
+    return replace(chosen, notes=(*scan.notes, *notes))
 
 
 def _strays(points: Float[ndarray, "n 3"]) -> Bool[ndarray, "n"]:

@@ -1,5 +1,6 @@
 """Meshes from OBJ, PLY, GLB, glTF and STL files, with texture or vertex colours, as one surface."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def without_crumbs(scan: Scan, path: Path) -> Scan:
         notes = (*notes, f"left out {int(((counts > 0) & ~large).sum())} small loose pieces")
         kept &= large[piece]
     uv = None if scan.uv is None else scan.uv[kept]
-    return Scan(scan.name, scan.vertices, scan.faces[kept], None, scan.colors, scan.texture, uv, notes)
+    return replace(scan, faces=scan.faces[kept], uv=uv, notes=notes)
 
 
 def _pieces(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Int[ndarray, "faces"]:

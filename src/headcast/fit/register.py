@@ -60,13 +60,18 @@ def register(target: Target, scan: Samples, face: FoundFace, config: FitConfig) 
     the landmarks gave it: distances shrink with it, so that the surface would always ask for a smaller one.
 
     Args:
-        scan: many points over the surface, in the scan's space.
+        scan: many points over the surface, in the scan's space; with none, the landmarks alone decide.
     """
     state = start_state(target.model, face)
     free = _free(target.model, config)
     for _ in range(_LANDMARK_STEPS):
         state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free)
     rng = np.random.default_rng(0)
+    if not len(scan):
+        for step in range(_STEPS):
+            state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free)
+            yield Step("register", step + 1, _STEPS)
+        return state
     moved = scan.moved(state.head_from_scan)
     near = np.flatnonzero(target.nearest(target.vertices(state), moved.points, _REACH_M, exact=False).distance < _REACH_M)
     chosen = rng.choice(near, min(_MOST_POINTS, len(near)), replace=False)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from headcast.fit.measure import FitErrors, measured
 from headcast.fit.offsets import solve_offsets
 from headcast.fit.outside import outer_samples
 from headcast.fit.points_file import read_points
-from headcast.fit.read import read_scan
+from headcast.fit.posed import PosedPictures, colors_from_views, triangulated
+from headcast.fit.read import read_head
 from headcast.fit.register import register
 from headcast.fit.report import page
-from headcast.fit.scan import Scan
+from headcast.fit.scan import Samples, Scan
 from headcast.fit.sides import FoundFace, find_face
 from headcast.fit.target import HeadState, Target
-from headcast.fit.texture import Albedo, transferred
+from headcast.fit.texture import Albedo, colors_of_scan, transferred
 from headcast.fit.unit import Unit, unit_of
 from headcast.fit.views import comparison, srgb_bytes
 from headcast.geometry import Camera, Similarity, Transform
@@ -47,6 +49,7 @@ _CAMERA_M = 0.9
 _FAR_MM = 1.5
 """A mean distance of the face above which the report says so."""
 _ODD_IDENTITY = 3.0
+_NO_SURFACE = "Pictures show landmarks and colours: the head has the model's shapes and no offsets."
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,14 @@ class FitResult:
 def fit_head(request: FitRequest, folder: Path, *, overwrite: bool = False, readers: tuple[Callable[[Step], None], ...] = ()) -> FitPaths:
     """Fits and writes everything; `overwrite` removes what an earlier fit wrote, and nothing else."""
     paths = FitPaths(folder)
-    scan = read_scan(request.source, request.config)
+    head = read_head(request.source, request.config)
     _make_room(paths, overwrite)
     model = load_model_for_tracking(request.model)
     write_json(paths.config, {"model": request.model, "fit": {n: str(v) if isinstance(v, Path) else v for n, v in asdict(request.config).items()}})
     source = {"source": InputFile.of(request.source)} if request.source.is_file() else {}
     About(FIT_KIND, SCHEMA, source, {"source": str(request.source), "finished": False}).save(paths.about)
     with StepLog(paths.steps) as log:
-        result = follow(fit_steps(scan, model, request.config), log, *readers)
+        result = follow(fit_steps(head, model, request.config), log, *readers)
     track = _track_of(result, model)
     track.save(paths.track)
     if result.albedo is not None:
@@ -101,9 +104,40 @@ def fit_head(request: FitRequest, folder: Path, *, overwrite: bool = False, read
     return paths
 
 
-def fit_steps(scan: Scan, model: HeadModel, config: FitConfig) -> Generator[Step, None, FitResult]:
+def fit_steps(head: Scan | PosedPictures, model: HeadModel, config: FitConfig) -> Generator[Step, None, FitResult]:
     """Finds the face, fits the model's shapes, then the offsets; then colours and errors."""
     target = Target(model)
+    return (yield from (_fit_scan(head, target, config) if isinstance(head, Scan) else _fit_pictures(head, target, config)))
+
+
+def _fit_pictures(pictures: PosedPictures, target: Target, config: FitConfig) -> Generator[Step, None, FitResult]:
+    """Pictures show where the landmarks are, and colours; there is no surface to lay vertices on."""
+    face = yield from triangulated(pictures, target.template_landmarks[:478])
+    face = face.padded(len(target.template_landmarks))
+    unit = unit_of(face.head_from_scan.scale, config.unit_m)
+    yield Step("find face", 1, 1, message=f"unit of the cameras: {unit.words}")
+    face = replace(face, head_from_scan=_sized(face, target, unit))
+    nothing = Samples(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, bool))
+    state = yield from register(target, nothing, face, config)
+    vertices, scan_from_head = target.vertices(state), state.head_from_scan.inverse()
+    yield Step("texture", 0, 1)
+
+    def colors_at(points: ndarray, normals: ndarray) -> tuple[ndarray, ndarray]:
+        there = scan_from_head.points(vertices)
+        srgb, weight = colors_from_views(pictures, there, target.faces, scan_from_head.points(points), scan_from_head.directions(normals))
+        return srgb, weight > 0
+
+    albedo = transferred(target, vertices, colors_at, config.texture_px)
+    yield Step("texture", 1, 1)
+    known = np.isfinite(face.spread)
+    landmarks = Scan(
+        pictures.name, face.points[known], notes=("Pictures show landmarks and colours: the head has the model's shapes and no offsets.",)
+    )
+    errors = measured(target, vertices, state, nothing, face)
+    return FitResult(landmarks, face, state, unit, vertices, None, albedo, errors, errors)
+
+
+def _fit_scan(scan: Scan, target: Target, config: FitConfig) -> Generator[Step, None, FitResult]:
     for note in scan.notes:
         yield Step("read", 1, 1, message=note)
     shapes = [scan] if scan.texture is None or config.texture is None else [scan, scan.with_texture_turned()]
@@ -134,7 +168,8 @@ def fit_steps(scan: Scan, model: HeadModel, config: FitConfig) -> Generator[Step
     albedo = None
     if chosen.coloured:
         yield Step("texture", 0, 1)
-        albedo = transferred(target, vertices, chosen.moved(state.head_from_scan), config.texture_px)
+        coloured = chosen.moved(state.head_from_scan)
+        albedo = transferred(target, vertices, partial(colors_of_scan, coloured), config.texture_px)
         yield Step("texture", 1, 1)
     errors = measured(target, vertices, state, samples[~half], face) if config.offsets else alone
     return FitResult(chosen, face, state, unit, vertices, offsets, albedo, errors, alone)
@@ -253,9 +288,9 @@ def _warnings(result: FitResult) -> Sequence[str]:
     elif result.unit.metres != 1.0:
         notes.append(f"The file is in {result.unit.name}: 1 unit = {result.unit.metres:g} m.")
     face = result.errors.scan_to_head["face"]
-    if face is None:
+    if face is None and result.albedo is None:
         notes.append("No point of the scan lies on the face.")
-    elif face.mean_mm > _FAR_MM:
+    elif face is not None and face.mean_mm > _FAR_MM:
         notes.append(f"The scan's face lies {face.mean_mm:.1f} mm from the head on average: look at the picture.")
     if (result.state.identity**2).mean() > _ODD_IDENTITY:
         notes.append("The head model finds this person unusual: its numbers are far from the mean.")

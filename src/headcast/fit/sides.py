@@ -138,7 +138,7 @@ def _measured_from(
     points, views = geometric_median(found, weights), len(seen)
     spread = weighted_median(np.linalg.norm(found - points, axis=2), weights)
     spread[weights.sum(0) < 0.2] = np.inf
-    again = _robust_similarity(points, template, np.isfinite(spread))
+    again = robust_similarity(points, template, np.isfinite(spread))
     if again is None or again[0] > _WORST_SHAPE:
         return None
     back = head_from_scan.inverse()
@@ -170,12 +170,12 @@ def _candidate(look: Look, template: ndarray, follower: FaceFollower) -> list[tu
     if seen is None:
         return []
     points, trust = seen
-    fitted = _robust_similarity(points, template, trust > 0.05)
+    fitted = robust_similarity(points, template, trust > 0.05)
     return [] if fitted is None or fitted[0] > 2 * _WORST_SHAPE else [fitted]
 
 
-def _robust_similarity(points: ndarray, template: ndarray, usable: ndarray) -> tuple[float, Similarity] | None:
-    """Head from the points' space, and the median misfit as a share of the distance between the eyes; None for too few points."""
+def robust_similarity(points: ndarray, template: ndarray, usable: ndarray) -> tuple[float, Similarity] | None:
+    """Head from the points' space, and the median misfit as a share of the distance between the eyes; None for too few."""
     usable = usable.copy()
     usable[468:] = False
     if usable.sum() < 60:

@@ -1,11 +1,12 @@
 """The scan's colours in the head model's atlas, taken along the correspondence of the surfaces; what the scan does not show is filled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
@@ -34,8 +35,12 @@ class Albedo:
     """1 where the scan shows the texel, 0 where it was filled."""
 
 
-def transferred(target: Target, vertices: Float[ndarray, "vertices 3"], scan: Scan, side_px: int) -> Albedo:
-    """Colours of a scan, in head space, at every texel of the model with these vertices."""
+ColorsAt = Callable[[Float[ndarray, "n 3"], Float[ndarray, "n 3"]], tuple[Float[ndarray, "n 3"], Bool[ndarray, "n"]]]
+"""sRGB 0–1 for points and normals in head space, and where it is known."""
+
+
+def transferred(target: Target, vertices: Float[ndarray, "vertices 3"], colors_at: ColorsAt, side_px: int) -> Albedo:
+    """Colours at every texel of the model with these vertices (m, head space)."""
     model = target.model
     row, column, face, weights = _texels(model.uv.numpy(), model.uv_faces.numpy(), side_px)
     corners = target.faces[face]
@@ -44,7 +49,8 @@ def transferred(target: Target, vertices: Float[ndarray, "vertices 3"], scan: Sc
     inside = np.logical_or.reduce([model.regions[name].numpy() for name in _INSIDE if name in model.regions])
     wanted = ~inside[corners].all(1)
     colors, seen = np.zeros((len(row), 3)), np.zeros(len(row), bool)
-    colors[wanted], seen[wanted] = _colors_at(scan, points[wanted], normals[wanted])
+    srgb, seen[wanted] = colors_at(points[wanted], normals[wanted])
+    colors[wanted] = linear_from_srgb(torch.from_numpy(srgb)).numpy()
     plain = _plain(target, row, column, corners, weights, side_px)
     skin = ~inside[corners].any(1)
     if (seen & skin).any():
@@ -68,8 +74,8 @@ def _texels(uv: ndarray, uv_faces: ndarray, side_px: int) -> tuple[ndarray, ndar
     return row, column, face[row, column], weights[row, column].astype(np.float64)
 
 
-def _colors_at(scan: Scan, points: ndarray, normals: ndarray) -> tuple[Float[ndarray, "n 3"], ndarray]:
-    """Linear colours of the scan nearest to points, and whether it is near and faces the same way."""
+def colors_of_scan(scan: Scan, points: Float[ndarray, "n 3"], normals: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n 3"], Bool[ndarray, "n"]]:
+    """sRGB colours of the place on a scan (in head space) that is nearest to each point, and whether it is near and faces the same way."""
     if scan.faces is None:
         distance, nearest = cKDTree(scan.vertices).query(points, k=_CLOUD_NEIGHBOURS, workers=-1)
         weight = 1 / np.maximum(distance, 1e-5)
@@ -86,7 +92,7 @@ def _colors_at(scan: Scan, points: ndarray, normals: ndarray) -> tuple[Float[nda
         agreement = (facing * normals).sum(1)
         seen &= agreement * np.sign(np.median(agreement[seen])) > _FACING if seen.any() else seen
         srgb = scan.color_at(near[found.faces], found.barycentric)
-    return linear_from_srgb(torch.from_numpy(srgb)).numpy(), seen
+    return srgb, seen
 
 
 def _nearest_on_mesh(vertices: ndarray, faces: ndarray, points: ndarray) -> ClosestPoints:
