@@ -3,16 +3,16 @@
 from collections.abc import Generator
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 from scipy.sparse import coo_matrix, csr_matrix, diags, identity, kron
 from scipy.sparse.linalg import splu
 
 from headcast.fit.config import FitConfig
+from headcast.fit.folds import still_vertices, unfolded
 from headcast.fit.scan import Samples
 from headcast.fit.target import HeadState, Target
 from headcast.geometry import edges_of
-from headcast.geometry.intersections import intersecting_faces
 from headcast.solve import Step
 
 _ROUNDS = 6
@@ -26,8 +26,6 @@ _STIFFNESS = {"lips": 2.0, "eyelids": 2.0, "ears": 3.0, "scalp": 4.0, "neck": 6.
 """Stiffness of regions beside the face's."""
 _TETHER = 0.003
 """Pull of every vertex to where the model's shapes put it, so that what the scan does not show stays."""
-_UNTANGLING = 12
-_STILL = ("eyeballs", "teeth", "tongue")
 
 
 def solve_offsets(target: Target, state: HeadState, scan: Samples, config: FitConfig) -> Generator[Step, None, Float[ndarray, "vertices 3"]]:
@@ -41,7 +39,7 @@ def solve_offsets(target: Target, state: HeadState, scan: Samples, config: FitCo
     moved = scan.moved(state.head_from_scan)
     near = np.flatnonzero(np.isfinite(target.nearest(start, moved.points, 0.02, exact=False).distance) & ~moved.rim)
     chosen = moved[np.random.default_rng(0).choice(near, min(_MOST_POINTS, len(near)), replace=False)]
-    laplacian, still = _laplacian(target), _still(target)
+    laplacian, still = _laplacian(target), still_vertices(target)
     stiffness = _vertex_stiffness(target) * config.stiffness
     offsets = np.zeros_like(start)
     for number in range(_ROUNDS):
@@ -49,12 +47,7 @@ def solve_offsets(target: Target, state: HeadState, scan: Samples, config: FitCo
         smooth = max(_SMOOTH[0] * _SMOOTH[1] ** number, _SMOOTH[2])
         offsets, away = _solved(target, start, offsets, chosen, laplacian, smooth * stiffness, still, reach)
         yield Step("offsets", number + 1, _ROUNDS, {"distance_mm": 1e3 * away})
-    return untangled(target, start, offsets, laplacian)
-
-
-def _still(target: Target) -> Bool[ndarray, "vertices"]:
-    """What moves as one piece with its joint, and keeps its place."""
-    return np.logical_or.reduce([target.model.regions[name].numpy() for name in _STILL])
+    return unfolded(target, start, offsets, laplacian)
 
 
 def _vertex_stiffness(target: Target) -> Float[ndarray, "vertices"]:
@@ -98,39 +91,3 @@ def _solved(
     matrix = (rows.T @ diags(weight) @ rows + smooth + tether).tocsc()
     solved = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.0).solve(rows.T @ (weight * wanted))
     return solved.reshape(start.shape), float(np.median(found.distance[used])) if len(used) else float("nan")
-
-
-def delicate_faces(target: Target) -> ndarray:
-    """Faces on and around lids and lips, the sockets and the mouth's inside included: where skin lies on skin."""
-    named = np.logical_or.reduce(
-        [target.model.regions[name].numpy() for name in ("lips", "eyelids", "mouth_interior") if name in target.model.regions]
-    )
-    return np.flatnonzero(named[target.faces].any(1) & ~_still(target)[target.faces].any(1))
-
-
-def untangled(
-    target: Target, start: Float[ndarray, "vertices 3"], offsets: Float[ndarray, "vertices 3"], laplacian: csr_matrix
-) -> Float[ndarray, "vertices 3"]:
-    """Offsets with which lids and lips do not run through themselves where they did not before.
-
-    Around each new crossing offsets are replaced by the mean of their neighbours', in a circle that grows; what still crosses goes back to the
-    model's own shape.
-    """
-    faces = target.faces[delicate_faces(target)]
-    allowed = {tuple(pair) for pair in intersecting_faces(start, faces)}
-    offsets, step = offsets.copy(), identity(len(start)) - laplacian
-    adjacency = (step != 0).astype(float)
-    for attempt in range(_UNTANGLING):
-        crossed = [pair for pair in intersecting_faces(start + offsets, faces) if tuple(pair) not in allowed]
-        if not crossed:
-            break
-        area = np.zeros(len(start))
-        area[faces[np.array(crossed)].reshape(-1)] = 1
-        for _ in range(1 + attempt // 2):
-            area = np.maximum(area, (adjacency @ area) > 0)
-        chosen = area > 0
-        softened = offsets.copy()
-        for _ in range(10):
-            softened[chosen] = (step @ softened)[chosen]
-        offsets[chosen] = softened[chosen] * (1.0 if attempt < _UNTANGLING // 3 else 0.6)
-    return offsets

@@ -19,6 +19,7 @@ from headcast.export.obj import material, positions, texture_and_faces
 from headcast.export.ply import colors_at_vertices, ply_bytes
 from headcast.fit.config import FitConfig
 from headcast.fit.flame import write_flame_parameters
+from headcast.fit.folds import crossings
 from headcast.fit.measure import FitErrors, measured
 from headcast.fit.offsets import solve_offsets
 from headcast.fit.outside import outer_samples
@@ -265,6 +266,7 @@ def _write_report(paths: FitPaths, request: FitRequest, result: FitResult, model
         "distances_mm": result.errors.values(),
         "distances_of_shapes_alone_mm": result.shapes_alone.values(),
         "identity_mean_square": float((state.identity**2).mean()),
+        "crossings": crossings(Target(model), result.vertices),
         "largest_offset_mm": 0.0 if result.offsets is None else 1e3 * float(np.linalg.norm(result.offsets, axis=1).max()),
         "seconds": seconds,
         "total_seconds": sum(seconds.values()),
