@@ -30,6 +30,12 @@ _LANDMARK_SHARE = 0.2
 _OPENINGS = ((159, 145), (158, 153), (160, 144), (386, 374), (385, 380), (387, 373), (13, 14), (82, 87), (312, 317))
 """Landmarks above each other on the rims of lids and lips."""
 _OPENING_M = 0.0012
+_LIDS = (
+    ("eyeBlinkRight", _OPENINGS[0:3], (33, 133)),
+    ("eyeBlinkLeft", _OPENINGS[3:6], (263, 362)),
+)
+_CLOSED = 0.18
+"""Opening of the lids over the width of the eye below which they are taken to be closed."""
 _ACTIVATION = 0.5
 _JOINT_DEG = {"neck": 10.0, "jaw": 8.0, "left_eye": 12.0, "right_eye": 12.0}
 _DRIVEN_DEG = 1.0
@@ -48,8 +54,24 @@ class _Equations:
 
 
 def start_state(model: HeadModel, face: FoundFace) -> HeadState:
-    """The mean head where the landmarks are."""
-    return HeadState(np.zeros(model.identity_count), np.zeros(model.expression_count), np.zeros((model.joint_count, 3)), face.head_from_scan)
+    """The mean head where the landmarks are, its lids closed where they look closed."""
+    return HeadState(np.zeros(model.identity_count), closed_lids(model, face), np.zeros((model.joint_count, 3)), face.head_from_scan)
+
+
+def closed_lids(model: HeadModel, face: FoundFace) -> Float[ndarray, "expression"]:
+    """The expression that closes the lids which the landmarks show closed; zeros elsewhere, and for models that cannot blink.
+
+    Points of closed lids lie on nothing that an open eye has, so that the surface alone would leave it half open.
+    """
+    result = np.zeros(model.expression_count)
+    for name, pairs, corners in _LIDS:
+        needed = [*corners, *(number for pair in pairs for number in pair)]
+        if name not in model.expression_names or not np.isfinite(face.spread[needed]).all():
+            continue
+        opening = np.mean([np.linalg.norm(face.points[upper] - face.points[lower]) for upper, lower in pairs])
+        if opening < _CLOSED * np.linalg.norm(face.points[corners[0]] - face.points[corners[1]]):
+            result[model.expression_names.index(name)] = 1.0
+    return result
 
 
 def register(target: Target, scan: Samples, face: FoundFace, config: FitConfig) -> Generator[Step, None, HeadState]:
@@ -65,11 +87,11 @@ def register(target: Target, scan: Samples, face: FoundFace, config: FitConfig) 
     state = start_state(target.model, face)
     free = _free(target.model, config)
     for _ in range(_LANDMARK_STEPS):
-        state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free)
+        state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free, face)
     rng = np.random.default_rng(0)
     if not len(scan):
         for step in range(_STEPS):
-            state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free)
+            state = _stepped(target, state, [_landmark_equations(target, state, target.motion(state), face)], free, face)
             yield Step("register", step + 1, _STEPS)
         return state
     moved = scan.moved(state.head_from_scan)
@@ -79,7 +101,7 @@ def register(target: Target, scan: Samples, face: FoundFace, config: FitConfig) 
         robust = max(_ROBUST_M[0] * _ROBUST_M[1] ** step, _ROBUST_M[2])
         motion = target.motion(state)
         surface, away = _point_equations(target, state, motion, scan[chosen], robust, config.noise_m)
-        state = _stepped(target, state, [surface, _landmark_equations(target, state, motion, face)], free)
+        state = _stepped(target, state, [surface, _landmark_equations(target, state, motion, face)], free, face)
         yield Step("register", step + 1, _STEPS, {"distance_mm": 1e3 * away})
     return state
 
@@ -137,7 +159,7 @@ def _landmark_equations(target: Target, state: HeadState, motion: Motion, face: 
     return _Equations(matrix, right)
 
 
-def _prior(target: Target, state: HeadState) -> _Equations:
+def _prior(target: Target, state: HeadState, face: FoundFace) -> _Equations:
     model = target.model
     driven = (model.expression_joint_rotations != 0).any(0).any(-1).numpy()
     joint_deg = [_DRIVEN_DEG if driven[k] else _JOINT_DEG.get(name, _DRIVEN_DEG) for k, name in enumerate(model.joint_names)]
@@ -150,12 +172,12 @@ def _prior(target: Target, state: HeadState) -> _Equations:
             np.repeat(np.radians(joint_deg) ** -2.0, 3),
         ]
     )
-    at = np.concatenate([np.zeros(6), state.identity, state.expression, state.joints.reshape(-1)])
+    at = np.concatenate([np.zeros(6), state.identity, state.expression - closed_lids(model, face), state.joints.reshape(-1)])
     return _Equations(np.diag(precision), -precision * at)
 
 
-def _stepped(target: Target, state: HeadState, equations: list[_Equations], free: Bool[ndarray, "unknowns"]) -> HeadState:
-    total = sum(equations, start=_prior(target, state))
+def _stepped(target: Target, state: HeadState, equations: list[_Equations], free: Bool[ndarray, "unknowns"], face: FoundFace) -> HeadState:
+    total = sum(equations, start=_prior(target, state, face))
     model, count = target.model, target.model.identity_count
     lower = np.full(len(total.right), -np.inf)
     upper = np.full(len(total.right), np.inf)
