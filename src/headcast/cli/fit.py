@@ -19,10 +19,11 @@ def fit(
     model: str = "open",
     overwrite: bool = False,
 ) -> None:
-    """Lay a head model onto a static head: a scan.
+    """Lay a head model onto a static head: scan, cloud, 3D Gaussians, posed pictures, depth map.
 
     Args:
-        head: Mesh (OBJ, PLY, GLB, STL).
+        head: Mesh (OBJ, PLY, GLB, glTF, STL), cloud (PLY, XYZ, npz), 3D Gaussians (PLY), depth map (PNG of 16 bits, npy), or a folder of
+            pictures with camera_info.json or transforms.json.
         out: Folder to write to.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
         overwrite: Remove what an earlier fit wrote to the folder and start anew.

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from headcast.errors import InputError
 from headcast.fit.looks import ALL_SIDES, Looker, camera_towards
-from headcast.fit.scan import Samples, Scan, samples_of_mesh
+from headcast.fit.scan import Samples, Scan, plane_normals, samples_of_mesh
 from headcast.geometry import Similarity
 
 _AROUND_M = 0.22
@@ -68,10 +68,7 @@ def _samples_of_cloud(scan: Scan, count: int, rng: np.random.Generator) -> Sampl
     chosen, neighbours = chosen[crowded], neighbours[crowded]
     around = scan.vertices[neighbours]
     middle = around.mean(1)
-    points, normals = scan.vertices[chosen], None if scan.normals is None else scan.normals[chosen]
-    if normals is None:
-        spread = around - middle[:, None]
-        normals = np.linalg.eigh(spread.transpose(0, 2, 1) @ spread)[1][..., 0]
+    points, normals = scan.vertices[chosen], plane_normals(around) if scan.normals is None else scan.normals[chosen]
     # Noise across the surface is averaged away over the neighbours.
     points = points + ((middle - points) * normals).sum(1, keepdims=True) * normals
     return Samples(points, normals, rim_of_cloud(points, normals, middle, distance[crowded][:, -1]))

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from headcast.errors import FormatError
 from headcast.fit.read_mesh import require_finite
-from headcast.fit.scan import Scan
+from headcast.fit.scan import Scan, plane_normals
 
 _MOST_POINTS = 200_000
 """Denser clouds are thinned: a head's details are far larger than the distance between so many points."""
@@ -20,6 +20,7 @@ _KINDS = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4", "double": "f8",
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4", "float32": "f4", "float64": "f8",
 }  # fmt: skip
+_NEIGHBOURS = 16
 _STRAY = 5.0
 """A point is a stray where its neighbours are this many times farther away than usual."""
 _SH_CONSTANT = 0.28209479177387814
@@ -174,6 +175,10 @@ def _thinned(scan: Scan, thin: bool = True) -> Scan:
     strays = int((~near).sum())
     notes = [f"{len(kept)} of {len(scan.vertices)} points are used"] if len(kept) < len(scan.vertices) else []
     notes += [f"left out {strays} points far from all others"] if strays else []
+    if chosen.colors is None and chosen.normals is None:
+        # Without colours only shading shows a face.
+        _, neighbours = cKDTree(chosen.vertices).query(chosen.vertices, k=_NEIGHBOURS, workers=-1)
+        chosen = replace(chosen, normals=plane_normals(chosen.vertices[neighbours]))
     return replace(chosen, notes=(*scan.notes, *notes))
 
 

@@ -11,11 +11,14 @@ from headcast.errors import ConfigError, FormatError, InputError
 from headcast.fit.config import FitConfig
 from headcast.fit.read_mesh import read_picture
 from headcast.fit.scan import Scan
+from headcast.heads.regions import components
 
 _JUMP = 0.02
 """Neighbouring pixels whose depths differ by more than this share show different things."""
 _MOST_PX = 640
 _FEWEST = 500
+_LARGE_SHARE = 0.04
+_BODY_M = 0.35
 
 
 def read_depth(path: Path, config: FitConfig) -> Scan:
@@ -46,13 +49,26 @@ def read_depth(path: Path, config: FitConfig) -> Scan:
     faces = _joined(sampled)
     if len(faces) < _FEWEST:
         raise FormatError(f"expected a surface in the depth map, found {len(faces)} places where neighbouring pixels lie on one thing: {path}")
+    faces, notes = _foreground(faces, sampled.reshape(-1))
     rows = None
     if colors is not None:
         rows = cv2.resize(colors, (sampled.shape[1], sampled.shape[0]), interpolation=cv2.INTER_AREA).reshape(-1, 3) / 255
     used = np.unique(faces)
     place = np.zeros(points.size // 3, np.int64)
     place[used] = np.arange(len(used))
-    return Scan(path.name, points.reshape(-1, 3)[used], place[faces], colors=None if rows is None else rows[used], unit_m=1.0)
+    return Scan(path.name, points.reshape(-1, 3)[used], place[faces], colors=None if rows is None else rows[used], notes=notes, unit_m=1.0)
+
+
+def _foreground(faces: Int[ndarray, "faces 3"], depth: Float[ndarray, "pixels"]) -> tuple[Int[ndarray, "faces 3"], tuple[str, ...]]:
+    """What is as near as the nearest large thing, a body deep: a room behind a head is no part of it."""
+    piece = components(faces, len(depth))[faces[:, 0]]
+    counts, middle = np.bincount(piece), depth[faces].mean(1)
+    large = np.flatnonzero(counts >= _LARGE_SHARE * len(faces))
+    nearest = min(float(np.median(middle[piece == number])) for number in large) if len(large) else float(np.median(middle))
+    kept = middle < nearest + _BODY_M
+    if kept.all():
+        return faces, ()
+    return faces[kept], (f"left out what is farther than {nearest + _BODY_M:.2f} m from the camera",)
 
 
 def _camera(config: FitConfig) -> tuple[float, tuple[float, float] | None]:

@@ -143,6 +143,12 @@ def places_on_mesh(
     return face, np.stack([1 - first, first * (1 - second), first * second], 1)
 
 
+def plane_normals(neighbourhoods: Float[ndarray, "n neighbours 3"]) -> Float[ndarray, "n 3"]:
+    """Unit normals of the planes through points that lie together; to which side is left open."""
+    spread = neighbourhoods - neighbourhoods.mean(1, keepdims=True)
+    return np.linalg.eigh(spread.transpose(0, 2, 1) @ spread)[1][..., 0]
+
+
 def rim_faces(faces: Int[ndarray, "faces 3"], vertices: Float[ndarray, "vertices 3"]) -> Bool[ndarray, "faces"]:
     """Faces with a corner on an edge of the surface. Vertices at one place count as one: seams of a texture are no edges."""
     _, same = np.unique(np.round(vertices / max(np.ptp(vertices), 1e-30) * 1e6).astype(np.int64), axis=0, return_inverse=True)
