@@ -23,6 +23,8 @@ _FACING = 0.2
 _INSIDE = ("eyeballs", "mouth_interior", "teeth", "tongue", "eye_sockets")
 _CLOUD_NEIGHBOURS = 4
 _SPREAD = 250_000
+_BESIDE = 2.0
+"""How far, as a multiple of the reach, the search goes: trees are slow where nothing is near."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ def _texels(uv: ndarray, uv_faces: ndarray, side_px: int) -> tuple[ndarray, ndar
 def colors_of_scan(scan: Scan, points: Float[ndarray, "n 3"], normals: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n 3"], Bool[ndarray, "n"]]:
     """sRGB colours of the place on a scan (in head space) that is nearest to each point, and whether it is near and faces the same way."""
     if scan.faces is None:
-        distance, nearest = cKDTree(scan.vertices).query(points, k=_CLOUD_NEIGHBOURS, workers=-1)
-        weight = 1 / np.maximum(distance, 1e-5)
+        distance, nearest = cKDTree(scan.vertices).query(points, k=_CLOUD_NEIGHBOURS, workers=-1, distance_upper_bound=_BESIDE * _REACH_M)
+        nearest = np.minimum(nearest, len(scan.vertices) - 1)
+        weight = 1 / np.maximum(distance, 1e-5) + 1e-12
         srgb = (scan.color_of_points()[nearest] * (weight / weight.sum(1, keepdims=True))[..., None]).sum(1)
         seen = distance[:, 0] < _REACH_M
     else:
@@ -98,11 +101,12 @@ def colors_of_scan(scan: Scan, points: Float[ndarray, "n 3"], normals: Float[nda
 def _nearest_on_mesh(vertices: ndarray, faces: ndarray, points: ndarray) -> ClosestPoints:
     """The nearest place on the face of the nearest of many points spread over a mesh: not always the nearest place, but beside it."""
     spread, weights = places_on_mesh(vertices, faces, _SPREAD, np.random.default_rng(0))
-    _, nearest = cKDTree((vertices[faces[spread]] * weights[..., None]).sum(1)).query(points, workers=-1)
-    face = spread[nearest]
+    _, nearest = cKDTree((vertices[faces[spread]] * weights[..., None]).sum(1)).query(points, workers=-1, distance_upper_bound=_BESIDE * _REACH_M)
+    near = nearest < len(spread)
+    face = spread[np.where(near, nearest, 0)]
     weights = barycentric_of_nearest(points, vertices[faces[face]])
     places = (vertices[faces[face]] * weights[..., None]).sum(1)
-    return ClosestPoints(face, weights, places, np.linalg.norm(places - points, axis=1))
+    return ClosestPoints(face, weights, places, np.where(near, np.linalg.norm(places - points, axis=1), np.inf))
 
 
 def _plain(target: Target, row: ndarray, column: ndarray, corners: ndarray, weights: ndarray, side_px: int) -> Float[ndarray, "n 3"]:
