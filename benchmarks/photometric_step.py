@@ -21,26 +21,27 @@ from headcast.capture import Capture, prepare
 from headcast.heads import open_head
 from headcast.render import rasterize_arrays
 from headcast.track import TrackConfig, sequence
-from headcast.track.frame import WORLD_FROM_CAMERA, colour_equations, colour_sums, landmark_equations, prior_equations, step_frame, view_of
+from headcast.track.frame import colour_equations, colour_sums, landmark_equations, prior_equations, step_frame
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Picture, observe
 from headcast.track.person import Person
 from headcast.track.pipeline import track_steps
 from headcast.track.points import FrameState, move_points
 from headcast.track.surface import surface_normals
+from headcast.track.view import view_of
 
 SIDE_PX = 256
 CONFIG = TrackConfig(mode="fast")
 
 
 def first_fits(capture: Capture, count: int) -> list[tuple]:
-    """Person, observation and state before the colours are compared, of the first frames of a clip."""
+    """Person, the camera's view and state before the colours are compared, of the first frames of a clip."""
     fits: list[tuple] = []
     original = sequence.fit_frame
 
-    def recorded(person, observation, state, *rest, **named):
-        fits.append((person, observation, state))
-        return original(person, observation, state, *rest, **named)
+    def recorded(person, moment, state, *rest, **named):
+        fits.append((person, moment.views[0], state))
+        return original(person, moment, state, *rest, **named)
 
     with patch.object(sequence, "fit_frame", recorded):
         for _ in track_steps(capture, open_head(), CONFIG):
@@ -99,7 +100,7 @@ def main() -> None:
             positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
             parts("rasterise", rasterize_arrays, positions, surface.faces, *window.size)
             normals = parts("normals", surface_normals, motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
-            parts("shade", gamma_shading, normals, WORLD_FROM_CAMERA, person.light)
+            parts("shade", gamma_shading, normals, person.world_from_camera, person.light)
             view = view_of(person, state, window)
             sums = parts("compare colours", colour_sums, person, view, picture)
             equations = parts("normal equations", colour_equations, person, view, sums, CONFIG)

@@ -41,7 +41,7 @@ def perfect(clip):
         joint_rotations=clip.pose.joint_rotations,
         joint_names=model.joint_names,
         world_from_head=clip.pose.world_from_head,
-        camera=clip.camera,
+        cameras=(clip.camera,),
         focal_sigma_px=0.0,
         time_s=torch.arange(count) / _CONFIG.fps,
         valid=torch.ones(count, dtype=torch.bool),

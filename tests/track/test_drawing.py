@@ -68,7 +68,7 @@ def test_dots_outside_of_the_picture_are_left_out():
 @pytest.mark.parametrize("degrees", [-45.0, 0.0, 45.0])
 def test_a_camera_from_the_side_looks_at_the_middle_of_the_head_from_there(degrees):
     track, middle = small_track(open_head()), torch.tensor([0.0, -0.03, -0.05])
-    camera = side_camera(track, 1, middle, degrees, 240)
+    camera = side_camera(track, 1, track.camera, middle, degrees, 240)
     seen = track.world_from_head[1].points(middle[None])
     torch.testing.assert_close(camera.project(seen), torch.full((1, 2), 120.0), atol=1e-3, rtol=0)
     looking = track.camera.camera_from_world.rotation[2] @ camera.camera_from_world.rotation[2]
@@ -79,7 +79,7 @@ def test_positive_degrees_show_the_left_side_of_the_head():
     """The camera moves towards the subject's left, which is +X of the head."""
     track = small_track(open_head())
     facing = Transform(torch.eye(3).expand(5, 3, 3), torch.tensor([0.0, 0.0, -0.7]).expand(5, 3))
-    camera = side_camera(type(track)(**{**track.__dict__, "world_from_head": facing}), 0, torch.zeros(3), 45.0, 240)
+    camera = side_camera(type(track)(**{**track.__dict__, "world_from_head": facing}), 0, track.camera, torch.zeros(3), 45.0, 240)
     assert float(camera.camera_from_world.inverse().translation[0]) > 0.5
 
 

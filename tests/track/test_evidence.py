@@ -9,12 +9,13 @@ import pytest
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
 from headcast.track.evidence import _residuals, independent_share
-from headcast.track.frame import WORLD_FROM_CAMERA, view_of
 from headcast.track.light import AMBIENT
-from headcast.track.observation import Observation, Picture, Window, picture_gradient
+from headcast.track.observation import Moment, Observation, Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
 from headcast.track.person_fit import Keyframes
 from headcast.track.points import FrameState
+from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.view import view_of
 
 _SIDE = 128
 
@@ -26,8 +27,8 @@ def drawn():
     texture = np.concatenate([np.random.default_rng(0).uniform(0.3, 0.7, (256, 256, 3)), np.ones((256, 256, 1))], 2)
     texture = cv2.GaussianBlur(texture, (0, 0), 4).astype(np.float32)
     person = Person(
-        TrackedModel.of(model, TrackConfig().sigmas), np.zeros(model.identity_count), np.full(2, 2.3 * _SIDE), np.full(2, _SIDE / 2), AMBIENT,
-        np.zeros((478, 3), np.float32), texture, color_sigma=0.02,
+        TrackedModel.of(model, TrackConfig().sigmas), np.zeros(model.identity_count), Rig.single(np.full(2, 2.3 * _SIDE), np.full(2, _SIDE / 2)),
+        AMBIENT, np.zeros((478, 3), np.float32), texture, color_sigma=0.02,
     )  # fmt: skip
     state = FrameState(WORLD_FROM_CAMERA.copy(), np.array([0, 0, 0.5]), np.zeros((model.joint_count, 3)), np.zeros(model.expression_count))
     black = np.zeros((_SIDE, _SIDE, 3), np.float32)
@@ -41,7 +42,7 @@ def _share(drawn, noise):
     person, state, picture = drawn
     shown = replace(picture, image=picture.image + noise.astype(np.float32))
     observation = Observation(0, (shown,), np.zeros((478, 2), np.float32), np.ones(478, np.float32))
-    return independent_share(Keyframes(person, (observation,), (state,)))
+    return independent_share(Keyframes(person, (Moment(0, (observation,)),), (state,)))
 
 
 def test_white_noise_counts_whole(drawn):

@@ -7,11 +7,13 @@ import pytest
 
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
-from headcast.track.frame import WORLD_FROM_CAMERA, _landmark_motion, view_of, with_lids_tried
+from headcast.track.frame import _landmark_motion, with_lids_tried
 from headcast.track.light import AMBIENT
-from headcast.track.observation import Observation, Picture, Window, picture_gradient
+from headcast.track.observation import Moment, Observation, Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
 from headcast.track.points import FrameState
+from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.view import view_of
 
 _SIDE = 128
 _CONFIG = TrackConfig()
@@ -22,7 +24,7 @@ def scene():
     """A person without a texture that says anything: landmarks decide, and colours agree with either."""
     model = open_head()
     person = Person(
-        TrackedModel.of(model, _CONFIG.sigmas), np.zeros(model.identity_count), np.full(2, 2.3 * _SIDE), np.full(2, _SIDE / 2), AMBIENT,
+        TrackedModel.of(model, _CONFIG.sigmas), np.zeros(model.identity_count), Rig.single(np.full(2, 2.3 * _SIDE), np.full(2, _SIDE / 2)), AMBIENT,
         np.zeros((478, 3), np.float32), np.full((64, 64, 4), 0.5, np.float32),
     )  # fmt: skip
     state = FrameState(WORLD_FROM_CAMERA.copy(), np.array([0, 0, 0.5]), np.zeros((model.joint_count, 3)), np.zeros(model.expression_count))
@@ -41,7 +43,8 @@ def _seen(person, state):
     view = view_of(person, state, window)
     image = np.where((view.face >= 0)[..., None], np.float32(0.5), np.float32(0)) * np.ones(3, np.float32)
     picture = Picture(window, image, picture_gradient(image), (view.face >= 0).astype(np.float32))
-    return Observation(0, (picture,), _landmark_motion(person, state).pixels.astype(np.float32), np.ones(478, np.float32))
+    landmarks = _landmark_motion(person, state).pixels.astype(np.float32)
+    return Moment(0, (Observation(0, (picture,), landmarks, np.ones(478, np.float32)),))
 
 
 @pytest.mark.parametrize("lids", [(1, 1), (0, 1), (1, 0)])

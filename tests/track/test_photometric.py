@@ -5,12 +5,14 @@ import pytest
 
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
-from headcast.track.frame import WORLD_FROM_CAMERA, colour_sums, view_of
+from headcast.track.frame import colour_sums
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.observation import Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
 from headcast.track.photometric import GAMMA, touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
+from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.view import view_of
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,14 @@ def scene():
     model = open_head()
     tracked = TrackedModel.of(model, config.sigmas)
     texture = np.concatenate([generator.uniform(0.2, 0.8, (64, 64, 3)), np.ones((64, 64, 1))], 2).astype(np.float32)
-    person = Person(tracked, np.zeros(model.identity_count), np.full(2, 150.0), np.full(2, 32.0), AMBIENT, np.zeros((478, 3), np.float32), texture)
+    person = Person(
+        tracked,
+        np.zeros(model.identity_count),
+        Rig.single(np.full(2, 150.0), np.full(2, 32.0)),
+        AMBIENT,
+        np.zeros((478, 3), np.float32),
+        texture,
+    )
     state = FrameState(WORLD_FROM_CAMERA.copy(), np.array([0, 0, 0.5]), np.zeros((model.joint_count, 3)), np.zeros(model.expression_count))
     window = Window(np.ones(2), np.zeros(2), (64, 64))
     image = generator.uniform(0, 1, (64, 64, 3)).astype(np.float32)

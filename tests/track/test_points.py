@@ -8,8 +8,8 @@ import torch
 
 from headcast.geometry import Transform
 from headcast.heads import HeadPose, open_head
-from headcast.track.frame import WORLD_FROM_CAMERA
 from headcast.track.points import FrameState, PointBasis, Skeleton, Unknowns, move_points
+from headcast.track.rig import WORLD_FROM_CAMERA
 
 FOCAL, CENTER = np.array([500.0, 500.0]), np.array([128.0, 128.0])
 

@@ -11,14 +11,15 @@ from headcast.errors import ConfigError, InputError
 from headcast.geometry import Transform, angle_between, matrix_from_axis_angle
 from headcast.heads import open_head
 from headcast.track import TrackConfig, track_capture
-from headcast.track.frame import WORLD_FROM_CAMERA, view_of
 from headcast.track.keyframes import choose_keyframes
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Window
 from headcast.track.person import Person, TrackedModel
 from headcast.track.points import FrameState, move_points
 from headcast.track.prefetch import ahead
+from headcast.track.rig import WORLD_FROM_CAMERA, Rig
 from headcast.track.sequence import Clock
+from headcast.track.view import view_of
 
 SIDE, FRAMES = 224, 12
 
@@ -58,7 +59,7 @@ def clip():
     light = AMBIENT.copy()
     light[1:4] += 0.15 * generator.normal(size=(3, 1)).astype(np.float32)
     identity = generator.normal(size=model.identity_count)
-    person = Person(tracked, identity, np.full(2, 1.5 * SIDE), np.full(2, SIDE / 2), light, np.zeros((478, 3), np.float32), texture)
+    person = Person(tracked, identity, Rig.single(np.full(2, 1.5 * SIDE), np.full(2, SIDE / 2)), light, np.zeros((478, 3), np.float32), texture)
     channels = [model.expression_names.index(name) for name in ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp")]
     images, mattes, landmarks, states = [], [], [], []
     for frame in range(FRAMES):

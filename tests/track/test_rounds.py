@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from headcast.geometry import matrix_from_axis_angle
+from headcast.track.light import AMBIENT
+from headcast.track.observation import Moment, Observation
+from headcast.track.person import Person
 from headcast.track.person_by_colours import coarse_to_fine, turning
 from headcast.track.person_fit import Keyframes
 from headcast.track.points import FrameState
+from headcast.track.rig import Rig
 
 
 def _turned(degrees):
@@ -17,7 +21,8 @@ def _turned(degrees):
     angles = np.radians(np.linspace(-degrees, degrees, 21))
     turns = matrix_from_axis_angle(torch.from_numpy(np.stack([0 * angles, angles, 0 * angles], 1))).numpy()
     states = tuple(FrameState(turn @ np.diag([1.0, -1.0, -1.0]), np.array([0, 0, 1.0]), np.zeros((0, 3)), np.zeros(0)) for turn in turns)
-    return Keyframes(None, (), states)
+    person = Person(None, np.zeros(0), Rig.single(np.ones(2), np.zeros(2)), AMBIENT, np.zeros((0, 3)))
+    return Keyframes(person, tuple(Moment(0, (Observation(0, (), np.zeros((0, 2)), np.zeros(0)),)) for _ in states), states)
 
 
 @pytest.mark.parametrize("degrees", [5.0, 45.0])

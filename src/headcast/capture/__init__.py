@@ -2,6 +2,19 @@
 
 from headcast.capture.capture import Capture
 from headcast.capture.prepare import PrepareConfig, prepare, prepare_steps
+from headcast.capture.rig import Calibration, Recorded, RigCapture
 from headcast.capture.source import Source, SourceFrame, SourceMetadata, open_source
 
-__all__ = ["Capture", "PrepareConfig", "Source", "SourceFrame", "SourceMetadata", "open_source", "prepare", "prepare_steps"]
+__all__ = [
+    "Calibration",
+    "Capture",
+    "PrepareConfig",
+    "Recorded",
+    "RigCapture",
+    "Source",
+    "SourceFrame",
+    "SourceMetadata",
+    "open_source",
+    "prepare",
+    "prepare_steps",
+]

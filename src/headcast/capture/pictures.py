@@ -68,7 +68,7 @@ class PictureSource:
         folder, pattern = (path, "*") if path.is_dir() else (path.parent, path.name)
         if not folder.is_dir():
             raise InputError(f"expected a folder with pictures, found nothing at {folder}")
-        files = sorted((p for p in folder.glob(pattern) if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()), key=_natural)
+        files = sorted((p for p in folder.glob(pattern) if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()), key=natural_key)
         if not files:
             raise InputError(f"expected pictures ({', '.join(PICTURE_SUFFIXES)}), found none that match {pattern!r} in {folder}")
         families = sorted({re.sub(r"\d+", "*", p.name) for p in files})
@@ -131,6 +131,6 @@ def _read(path: Path, page: int) -> tuple[UInt8[ndarray, "height width 3"], UInt
     return np.ascontiguousarray(rgba[..., :3]), None if alpha.min() == 255 else np.ascontiguousarray(alpha)
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sort key in which frame_10 follows frame_9."""
     return [(1, int(piece), "") if piece.isdigit() else (0, 0, piece) for piece in re.split(r"(\d+)", path.name)]

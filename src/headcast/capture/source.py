@@ -76,16 +76,22 @@ def made_by_headcast(path: str | Path) -> bool:
 
 
 def open_source(path: str | Path, fps: float = 25.0) -> Source:
-    """Opens a video, an animated GIF, a photo, a folder of pictures, a pattern such as `folder/color_*.png`, or the recording of a Capture folder.
+    """Opens a recording.
+
+    That is a video, an animated GIF, a photo, a folder of pictures, a pattern such as `folder/color_*.png`, the recording of a Capture folder, or
+    one camera of a camera file (`cameras.json#left`).
 
     `fps` times the pictures of a folder, which have no clock of their own; it is not used elsewhere. Raises `InputError` where
     nothing is found and `FormatError` where the contents are not what their name promises.
     """
+    from headcast.capture.camera_source import CameraSource, names_camera
     from headcast.capture.capture import Capture
     from headcast.capture.pictures import PictureSource
     from headcast.capture.video import VideoSource
 
     path = Path(path)
+    if names_camera(path):
+        return CameraSource(path)
     if made_by_headcast(path):
         return Capture.open(path).open_source()
     if path.is_dir() or any(sign in path.name for sign in "*?["):

@@ -15,6 +15,8 @@ VERBS = {
     "fit": "Lay a head model onto a static head: scan, cloud, 3D Gaussians, posed pictures, depth map.",
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
     "export": "Write a finished run in another format.",
+    "combine": "Combine data sets of one person into one to train on.",
+    "convert": "Turn the expressions of one head model into those of another.",
     "view": "Show a finished run in the browser.",
     "synth": "Render a video of a head whose every parameter is known.",
     "evaluate": "Compare a run with the truth.",

@@ -21,7 +21,7 @@ def synth(
     """Render a video of a head whose every parameter is known.
 
     Args:
-        out: Folder to write video.mp4, truth.npz, albedo.png and about.json to.
+        out: Folder to write video.mp4 (one per camera, and cameras.json, where there are several), truth.npz, albedo.png and about.json to.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
         overwrite: Replace the clip that is in the folder.
     """
@@ -30,6 +30,6 @@ def synth(
     with ProgressBar() as bar:
         paths = follow(write_clip(clip, out), bar)
     console = Console(highlight=False, soft_wrap=True)
-    pictures = str(paths.pictures / "*.png") if config.png else str(paths.video)
+    pictures = str(paths.pictures / "*.png" if config.png else paths.cameras if config.cameras > 1 else paths.video)
     console.print(f"{config.frames} frames of seed {config.seed}\npictures: {pictures}\ntruth:    {paths.truth}", markup=False)
     console.print(f"next:     headcast track {pictures!r} --out RUN   and   headcast evaluate track RUN --truth {out}", markup=False)

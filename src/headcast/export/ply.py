@@ -31,6 +31,12 @@ def export_ply(track: Track, model: HeadModel, folder: Path, albedo: UInt8[ndarr
             yield Step("export", frame_idx + 1, track.frame_count, frame_idx=frame_idx)
 
 
+def write_points(path: Path, points: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"]) -> None:
+    """Writes points without faces."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(ply_bytes(points, colors, None, "metres"))
+
+
 def colors_at_vertices(picture: UInt8[ndarray, "height width 3"], model: HeadModel) -> UInt8[ndarray, "vertices 3"]:
     """The picture's colour at each vertex; of a vertex on a seam, at one of its places."""
     place: Int[ndarray, "vertices"] = np.zeros(len(model.template), np.int64)
@@ -43,11 +49,12 @@ def colors_at_vertices(picture: UInt8[ndarray, "height width 3"], model: HeadMod
 
 
 def ply_bytes(
-    vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"] | None, faces: Int[ndarray, "faces 3"], comment: str
+    vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"] | None, faces: Int[ndarray, "faces 3"] | None, comment: str
 ) -> bytes:
     """A whole binary PLY file."""
-    rows = np.empty(len(faces), _FACE)
-    rows["count"], rows["corners"] = 3, faces
+    rows = np.empty(0 if faces is None else len(faces), _FACE)
+    if faces is not None:
+        rows["count"], rows["corners"] = 3, faces
     fields = _POSITION + ([] if colors is None else _COLOR)
     table = np.empty(len(vertices), fields)
     for axis, name in enumerate("xyz"):
@@ -58,5 +65,6 @@ def ply_bytes(
         for channel, (name, _) in enumerate(_COLOR):
             table[name] = colors[:, channel]
             header.append(f"property uchar {name}")
-    header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
-    return "\n".join(header).encode() + b"\n" + table.tobytes() + rows.tobytes()
+    if faces is not None:
+        header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
+    return "\n".join([*header, "end_header"]).encode() + b"\n" + table.tobytes() + rows.tobytes()

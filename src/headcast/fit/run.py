@@ -201,7 +201,7 @@ def _track_of(result: FitResult, model: HeadModel) -> Track:
         joint_rotations=floats(state.joints[None]),
         joint_names=model.joint_names,
         world_from_head=Transform.identity(1),
-        camera=replace(camera, camera_from_world=camera.camera_from_world @ away),
+        cameras=(replace(camera, camera_from_world=camera.camera_from_world @ away),),
         focal_sigma_px=0.0,
         time_s=torch.zeros(1),
         valid=torch.ones(1, dtype=torch.bool),

@@ -59,6 +59,27 @@ class RunPaths:
         return CapturePaths(self.root / "capture")
 
     @property
+    def cameras(self) -> Path:
+        """The camera file of a recording of several cameras, or of known ones."""
+        return self.root / "cameras.json"
+
+    @property
+    def camera_captures(self) -> Path:
+        return self.root / "captures"
+
+    def camera_capture(self, name: str) -> CapturePaths:
+        """What one of these cameras recorded."""
+        return CapturePaths(self.camera_captures / name)
+
+    @property
+    def overlays(self) -> Path:
+        return self.root / "overlays"
+
+    def camera_overlay(self, name: str) -> Path:
+        """The overlay of any camera but the first."""
+        return self.overlays / f"{name}.mp4"
+
+    @property
     def track(self) -> Path:
         return self.root / "track.npz"
 
@@ -150,6 +171,15 @@ class SyntheticPaths:
     @property
     def video(self) -> Path:
         return self.root / "video.mp4"
+
+    def camera_video(self, camera_idx: int) -> Path:
+        """What one of several cameras recorded."""
+        return self.root / f"video_{camera_idx:02d}.mp4" if camera_idx else self.video
+
+    @property
+    def cameras(self) -> Path:
+        """Where several cameras stand."""
+        return self.root / "cameras.json"
 
     @property
     def pictures(self) -> Path:

@@ -1,6 +1,7 @@
 """Light and albedo of a person in closed form: what keyframes show of each texel, robustly averaged; unseen texels are filled from around."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,13 +11,12 @@ from jaxtyping import Bool, Float, Int
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
-from headcast.track.frame import WORLD_FROM_CAMERA, View, view_of
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
-from headcast.track.observation import Observation, Picture
 from headcast.track.person import FACE_OVAL, Person
 from headcast.track.photometric import GAMMA, _sample
-from headcast.track.points import FrameState
+from headcast.track.sight import Sight
 from headcast.track.surface import Surface
+from headcast.track.view import View, view_of
 
 
 @dataclass(frozen=True)
@@ -98,28 +98,28 @@ class Looks:
     """World space."""
 
 
-def look(person: Person, texels: Texels, observations: list[Observation], states: list[FrameState]) -> Looks:
-    """Samples every keyframe at every texel that it shows."""
+def look(person: Person, texels: Texels, seen: Sequence[Sight]) -> Looks:
+    """Samples every view at every texel that it shows."""
     surface = person.tracked.surface
     count = len(texels.face)
-    color = np.zeros((len(states), count, 3), np.float32)
-    shade = np.zeros((len(states), count, 3), np.float32)
-    weight = np.zeros((len(states), count), np.float32)
-    normals = np.zeros((len(states), len(surface.vertex_idx), 3), np.float32)
+    color = np.zeros((len(seen), count, 3), np.float32)
+    shade = np.zeros((len(seen), count, 3), np.float32)
+    weight = np.zeros((len(seen), count), np.float32)
+    normals = np.zeros((len(seen), len(surface.vertex_idx), 3), np.float32)
 
     def sample(k: int) -> None:
-        picture: Picture = observations[k].levels[0]
-        view: View = view_of(person, states[k], picture.window)
-        focal = picture.window.focal(person.focal_px).astype(np.float32)
-        center = picture.window.center(person.center_px).astype(np.float32)
+        own, picture = seen[k].person, seen[k].observation.levels[0]
+        view: View = view_of(own, seen[k].state, picture.window)
+        focal = picture.window.focal(own.focal_px).astype(np.float32)
+        center = picture.window.center(own.center_px).astype(np.float32)
         depth = np.where(view.face >= 0, view.depth, 0).astype(np.float32)
         _look_up(
             texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
             picture.image, picture.matte, view.inner, color[k], shade[k], weight[k],
         )  # fmt: skip
-        normals[k] = view.normals @ WORLD_FROM_CAMERA.T.astype(np.float32)
+        normals[k] = view.normals @ own.world_from_camera.T.astype(np.float32)
 
-    deque(mapped(sample, range(len(states))), maxlen=0)
+    deque(mapped(sample, range(len(seen))), maxlen=0)
     return Looks(color, shade, weight, normals)
 
 
@@ -250,14 +250,12 @@ def _gram(
     return flat.T @ weighted, weighted.T @ residual.reshape(-1)
 
 
-def paint(
-    person: Person, texels: Texels, observations: list[Observation], states: list[FrameState], sigma: float, skin: Bool[np.ndarray, "texels"]
-) -> Person:
-    """The person with light and texture solved from keyframes, as far as they were not given.
+def paint(person: Person, texels: Texels, seen: Sequence[Sight], sigma: float, skin: Bool[np.ndarray, "texels"]) -> Person:
+    """The person with light and texture solved from views of keyframes, as far as they were not given.
 
     Light first, whatever the albedo; then the albedo in that light.
     """
-    looks = look(person, texels, observations, states)
+    looks = look(person, texels, seen)
     if "light" not in person.fixed:
         given = person.texture[texels.row, texels.column, :3] ** GAMMA if "texture" in person.fixed else None
         light = solve_light(person, texels, looks, skin & (looks.weight.sum(0) > 0), given)

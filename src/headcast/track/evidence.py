@@ -5,11 +5,12 @@ import numpy as np
 from jaxtyping import Float
 
 from headcast.threads import mapped
-from headcast.track.frame import ROBUST, View, view_of
-from headcast.track.observation import Observation, Picture
+from headcast.track.frame import ROBUST
+from headcast.track.observation import Picture
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes
-from headcast.track.points import FrameState
+from headcast.track.sight import Sight, all_sights
+from headcast.track.view import View, view_of
 
 _BLOCK_PX = 8
 """Side of the blocks whose means are compared with what independent pixels would give."""
@@ -24,16 +25,15 @@ def independent_share(keyframes: Keyframes) -> float:
     """
     if keyframes.person.texture is None:
         return 0.0
-    pairs = zip(keyframes.observations, keyframes.states, strict=True)
-    parts = np.array(list(mapped(lambda pair: _block_variances(keyframes.person, *pair), pairs)))
+    parts = np.array(list(mapped(_block_variances, all_sights(keyframes.person, keyframes.moments, keyframes.states))))
     expected, found = parts.sum(0)
     return float(min(expected / found, 1.0)) if found > 0 else 0.0
 
 
-def _block_variances(person: Person, observation: Observation, state: FrameState) -> tuple[float, float]:
+def _block_variances(sight: Sight) -> tuple[float, float]:
     """Sums over blocks: the variance that means would have with independent residuals, and the squares of the means as they are."""
-    picture = observation.levels[0]
-    view = view_of(person, state, picture.window)
+    person, picture = sight.person, sight.observation.levels[0]
+    view = view_of(person, sight.state, picture.window)
     residual, certainty = _residuals(person, view, picture)
     scaled = 1 + ROBUST[0] * certainty * (residual**2).mean(-1) / person.color_sigma**2
     weight = (certainty / scaled**2).astype(np.float64)

@@ -3,23 +3,21 @@
 import itertools
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from headcast.compiled import compiled
-from headcast.render import rasterize_arrays
 from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
-from headcast.track.light import gamma_shading
-from headcast.track.observation import Observation, Picture, Window
+from headcast.track.depth import depth_equations
+from headcast.track.equations import Equations, summed
+from headcast.track.observation import Moment, Observation, Picture
 from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, RELATIVE_NOISE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
-from headcast.track.surface import surface_normals
+from headcast.track.sight import Sight, sights
+from headcast.track.view import View, view_of
 
-# The default camera: at the world's origin, looking along −Z, +Y up.
-WORLD_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 ROBUST = (0.15, 0.03, 0.005)
 """How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
 
@@ -30,61 +28,6 @@ _SURPRISING_OPENING = 0.25
 """Share of an eye's opening by which detector and model may differ before closed and open lids are both tried."""
 _SETTLED = 8.0
 """A step that gains less (in units of half a squared standard deviation) is the last on its level: the next would gain a fraction of that."""
-
-_STEEPEST = 4.0
-"""Depth that neighbouring pixels of one surface may differ by, in pixels; more is an outline. There the picture mixes what is before with what is
-behind, and its gradient is that of the outline, not of the skin: it would pull the head's edge outwards by half a pixel."""
-
-
-@dataclass(frozen=True)
-class Equations:
-    """A quadratic model of a frame's cost: `x·matrix·x/2 − right·x` for a step x of the unknowns (shared ones, where asked for, come last)."""
-
-    matrix: Float[np.ndarray, "n n"]
-    right: Float[np.ndarray, "n"]
-    cost: float = 0.0
-    """Where the step is zero."""
-
-    def __add__(self, other: "Equations") -> "Equations":
-        return Equations(self.matrix + other.matrix, self.right + other.right, self.cost + other.cost)
-
-
-@dataclass(frozen=True)
-class View:
-    """A rendered frame: what is visible where, before colours are compared."""
-
-    motion: Motion
-    face: np.ndarray
-    barycentric: np.ndarray
-    depth: np.ndarray
-    shading: Float[np.ndarray, "vertices 3"]
-    normals: Float[np.ndarray, "vertices 3"]
-    inner: Float[np.ndarray, "height width"]
-    """1 where a pixel and all around it show one piece of the surface, 0 along outlines."""
-
-
-def view_of(person: Person, state: FrameState, window: Window, light: Float[np.ndarray, "9 3"] | None = None) -> View:
-    """Moves, shades and rasterises the surface in a window."""
-    surface = person.tracked.surface
-    motion = move_points(
-        surface.basis, person.rest, person.skeleton, person.tracked.unknowns, state, window.focal(person.focal_px), window.center(person.center_px)
-    )
-    positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
-    face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
-    normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
-    shading = gamma_shading(normals, WORLD_FROM_CAMERA, person.light if light is None else light)
-    inner = _inner(face, depth, surface.face_weight, _STEEPEST / float(window.focal(person.focal_px).mean()))
-    return View(motion, face, barycentric, depth, shading, normals, inner)
-
-
-def _inner(
-    face: Int[np.ndarray, "height width"], depth: Float[np.ndarray, "height width"], face_weight: Float[np.ndarray, "faces"], steepest: float
-) -> Float[np.ndarray, "height width"]:
-    """1 for pixels around which all faces count and no depth differs by more than `steepest` times the depth, 0 elsewhere."""
-    around = np.ones((3, 3), np.uint8)
-    counted = cv2.erode(np.take(np.append(face_weight > 0, False).astype(np.uint8), face), around, borderValue=0)
-    nearest, farthest = cv2.erode(depth, around), cv2.dilate(depth, around)
-    return (counted * (np.maximum(farthest - depth, depth - nearest) <= steepest * depth)).astype(np.float32)
 
 
 def colour_sums(person: Person, view: View, picture: Picture, robust: float = ROBUST[0], slack_px: float = _SLACK_PX) -> PhotometricSums:
@@ -244,14 +187,14 @@ class FrameFit:
     """Share of the colour evidence that the robust weights kept."""
 
 
-def with_lids_tried(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameState:
+def with_lids_tried(person: Person, moment: Moment, state: FrameState, config: TrackConfig) -> FrameState:
     """The state with each eye open or closed, whichever costs less, where the detector sees another opening than the state has.
 
     Lids close within two frames, and by small steps no colour leads there: while a lid is on its way, its pixels look like nothing that was painted.
     """
     names = person.tracked.model.expression_names
     blinks = [names.index(name) for name in EYELIDS if name in names]
-    if not blinks or not _opening_surprises(person, state, observation):
+    if not blinks or not any(_opening_surprises(sight) for sight in sights(person, moment, state)):
         return state
     choices = [state.expression[blinks], *(np.array(choice, float) for choice in itertools.product((0, 1), repeat=len(blinks)))]
     states = []
@@ -259,38 +202,45 @@ def with_lids_tried(person: Person, observation: Observation, state: FrameState,
         expression = state.expression.copy()
         expression[blinks] = choice
         states.append(replace(state, expression=expression))
-    return min(states, key=lambda tried: _frame_cost(person, observation, tried, config))
+    return min(states, key=lambda tried: _frame_cost(person, moment, tried, config))
 
 
-def _opening_surprises(person: Person, state: FrameState, observation: Observation) -> bool:
-    modelled = _landmark_motion(person, state).pixels
+def _opening_surprises(sight: Sight) -> bool:
+    modelled = _landmark_motion(sight.person, sight.state).pixels
     for upper, lower in (lids.T for lids in EYELIDS.values()):
-        seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (observation.landmarks, modelled))
+        seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (sight.observation.landmarks, modelled))
         if abs(seen - expected) > _SURPRISING_OPENING * max(seen, expected):
             return True
     return False
 
 
-def _frame_cost(person: Person, observation: Observation, state: FrameState, config: TrackConfig) -> float:
+def _frame_cost(person: Person, moment: Moment, state: FrameState, config: TrackConfig) -> float:
     """What a state costs, colours compared on the second finest level."""
-    level = min(1, len(observation.levels) - 1)
-    picture = observation.levels[level]
-    colours = colour_sums(person, view_of(person, state, picture.window), picture, ROBUST[level])
-    points = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
-    return config.color_information * float(colours.cost.sum()) + points.cost + prior_equations(person, state).cost
+    total = prior_equations(person, state).cost
+    for sight in sights(person, moment, state):
+        seen, observation = sight.person, sight.observation
+        level = min(1, len(observation.levels) - 1)
+        picture = observation.levels[level]
+        colours = colour_sums(seen, view_of(seen, sight.state, picture.window), picture, ROBUST[level])
+        points = landmark_equations(seen, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+        total += config.color_information * float(colours.cost.sum()) + points.cost
+    return total
 
 
-def fit_landmarks(person: Person, observation: Observation, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
+def fit_landmarks(person: Person, moment: Moment, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
     """Pose and expression from landmarks alone."""
     for _ in range(steps):
-        equations = landmark_equations(person, state, observation, config, shared=False)
-        state, _ = step_frame(person, state, equations + prior_equations(person, state))
+        total = prior_equations(person, state) + summed(
+            landmark_equations(sight.person, sight.state, sight.observation, config, shared=False).turned(sight.turned)
+            for sight in sights(person, moment, state)
+        )
+        state, _ = step_frame(person, state, total)
     return state
 
 
 def fit_frame(
     person: Person,
-    observation: Observation,
+    moment: Moment,
     state: FrameState,
     config: TrackConfig,
     steps: tuple[int, ...],
@@ -299,25 +249,39 @@ def fit_frame(
     """Pose and expression of a frame.
 
     Args:
-        steps: Most Gauss–Newton steps per level, finest first; the coarsest level is solved first. Levels that the picture lacks are left out.
+        steps: Most Gauss–Newton steps per level, finest first; the coarsest level is solved first. Levels that the pictures lack are left out.
         pull: A state to stay near, and how strongly (precision per unknown).
     """
     unknowns = person.tracked.unknowns
-    state = with_lids_tried(person, observation, state, config)
-    for level in reversed(range(min(len(steps), len(observation.levels)))):
-        picture = observation.levels[level]
+    state = with_lids_tried(person, moment, state, config)
+    levels = max(len(view.levels) for view in moment.views)
+    for level in reversed(range(min(len(steps), levels))):
         for _ in range(steps[level]):
-            view = view_of(person, state, picture.window)
-            sums = colour_sums(person, view, picture, ROBUST[level])
-            data = colour_equations(person, view, sums, config)
-            points = landmark_equations(person, state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
-            own = data + points + prior_equations(person, state)
+            data, seen = _data_equations(person, moment, state, config, level)
+            own = data + prior_equations(person, state)
             linearised_at = state
             total = own if pull is None else own + towards(state, pull[0], unknowns, pull[1])
             state, gain = step_frame(person, state, total)
             if gain < _SETTLED:
                 break
-    possible = float(sums.pixels @ person.tracked.surface.face_weight) / (3 * person.color_sigma**2)
-    return FrameFit(
-        state, own, linearised_at, float(sums.squared_error.sum()), float(sums.pixels.sum()), float(sums.weight.sum()) / max(possible, 1e-9)
-    )
+    possible = float(sum(sums.pixels @ person.tracked.surface.face_weight for sums in seen)) / (3 * person.color_sigma**2)
+    squared_error, pixels, weight = (sum(float(getattr(sums, name).sum()) for sums in seen) for name in ("squared_error", "pixels", "weight"))
+    return FrameFit(state, own, linearised_at, squared_error, pixels, weight / max(possible, 1e-9))
+
+
+def _data_equations(person: Person, moment: Moment, state: FrameState, config: TrackConfig, level: int) -> tuple[Equations, list[PhotometricSums]]:
+    """What all views say on a level of their pictures (or on the coarsest they have), and the comparison of colours in each."""
+    parts, seen = [], []
+    for sight in sights(person, moment, state):
+        own, observation = sight.person, sight.observation
+        at = min(level, len(observation.levels) - 1)
+        picture = observation.levels[at]
+        view = view_of(own, sight.state, picture.window)
+        sums = colour_sums(own, view, picture, ROBUST[at])
+        data = colour_equations(own, view, sums, config)
+        data += landmark_equations(own, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+        if picture.depth is not None:
+            data += depth_equations(own, view, picture, config.sigmas.depth, config.depth_share, shared=False)
+        parts.append(data.turned(sight.turned))
+        seen.append(sums)
+    return summed(parts), seen

@@ -13,13 +13,15 @@ from scipy.linalg import cho_factor, cho_solve
 
 from headcast.threads import mapped, meanwhile
 from headcast.track.config import TrackConfig
-from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, view_of, with_shared
-from headcast.track.observation import Observation
+from headcast.track.depth import depth_equations
+from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, with_shared
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
+from headcast.track.sight import Sight, sights
 from headcast.track.surface import surface_normals
+from headcast.track.view import view_of
 
 _SLACK_PX = 0.4
 """Residuals that are no surprise, in pixels' worth of gradient: keyframes are farther out of place than a frame that follows another."""
@@ -40,7 +42,7 @@ class Round:
     level: int
     """Of the pictures, 0 the finest."""
     landmarks: float
-    """How many frames' landmarks count as independent, of all frames together."""
+    """How many views' landmarks count as independent, of all views of all frames together."""
     robust: float
     """How soon colours count as outliers, see `headcast.track.photometric`."""
 
@@ -89,62 +91,71 @@ def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackCon
     system = _assembled(keyframes, config, how)
     matrix, right = system.without_sliding()
     shared = slice(count * own, None)
-    known = prior.equations(person, config)
+    known = prior.equations(person)
     matrix[shared, shared] += known.matrix
     right[shared] += known.right
     positions = np.stack([state_vector(state, person.tracked.unknowns) for state in keyframes.states])
     low, high = np.full(len(right), -np.inf), np.full(len(right), np.inf)
     low[: shared.start] = (person.tracked.prior.lower - positions).reshape(-1)
     high[: shared.start] = (person.tracked.prior.upper - positions).reshape(-1)
-    return _moved(keyframes, _shortened(_solved(matrix, right, low, high), own, count))
+    step = _solved(matrix, right, low, high)
+    return _moved(keyframes, _shortened(step, person, count))
 
 
 def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System:
     person = keyframes.person
     own, count = person.tracked.unknowns.count, len(keyframes.states)
-    size = count * own + len(person.identity) + 1
+    views = sum(len(moment.views) for moment in keyframes.moments)
+    size = count * own + len(person.identity) + person.rig.unknown_count
     vertices = len(person.rest)
     system = _System(
         np.zeros((size, size)), np.zeros(size), np.zeros((vertices, 2, size), np.float32), np.zeros((vertices, 2, 2)), np.zeros((vertices, 2))
     )
     across = tangents(person)
 
-    def part_of(pair: tuple[Observation, FrameState]) -> tuple[Int[np.ndarray, "active"], _System]:
-        return _frame_system(person, *pair, config, across, how, how.landmarks / count)
+    def part_of(one: tuple[int, Sight]) -> tuple[int, Int[np.ndarray, "active"], _System]:
+        return one[0], *_view_system(one[1], config, across, how, how.landmarks / views)
 
     shared = slice(count * own, size)
-    for place, (active, part) in enumerate(mapped(part_of, zip(keyframes.observations, keyframes.states, strict=True))):
+    for place, state in enumerate(keyframes.states):
+        mine, rest = slice(place * own, (place + 1) * own), prior_equations(person, state)
+        system.matrix[mine, mine] += rest.matrix
+        system.right[mine] += rest.right
+    pairs = enumerate(zip(keyframes.moments, keyframes.states, strict=True))
+    seen = ((place, sight) for place, (moment, state) in pairs for sight in sights(person, moment, state))
+    for place, active, part in mapped(part_of, seen):
         mine = slice(place * own, (place + 1) * own)
         for rows, of_part in ((mine, slice(own)), (shared, slice(own, None))):
             system.matrix[rows, mine] += part.matrix[of_part, :own]
             system.matrix[rows, shared] += part.matrix[of_part, own:]
             system.right[rows] += part.right[of_part]
-        system.coupling[active, :, mine] = part.coupling[:, :, :own]
+        system.coupling[active, :, mine] += part.coupling[:, :, :own]
         system.coupling[active, :, shared] += part.coupling[:, :, own:]
         system.stiffness[active] += part.stiffness
         system.pull[active] += part.pull
     return system
 
 
-def _frame_system(
-    person: Person, observation: Observation, state: FrameState, config: TrackConfig,
-    across: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float,
-) -> tuple[Int[np.ndarray, "active"], _System]:  # fmt: skip
-    """One keyframe's equations, its own unknowns first, and the vertices that its shifts belong to."""
-    surface, own, share = person.tracked.surface, person.tracked.unknowns.count, config.color_information
-    points = landmark_equations(person, state, observation, config, shared=True, scale=landmark_share, relative=1.0)
-    rest = prior_equations(person, state)
-    picture = observation.levels[how.level]
+def _view_system(
+    sight: Sight, config: TrackConfig, across: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float
+) -> tuple[Int[np.ndarray, "active"], _System]:
+    """One view's equations, its frame's unknowns first, and the vertices that its shifts belong to."""
+    person, state, turned = sight.person, sight.state, sight.turned
+    surface, share = person.tracked.surface, config.color_information
+    points = landmark_equations(person, state, sight.observation, config, shared=True, scale=landmark_share, relative=1.0).spread(turned)
+    picture = sight.observation.levels[min(how.level, len(sight.observation.levels) - 1)]
     view = view_of(person, state, picture.window)
     sums = colour_sums(person, view, picture, how.robust, _SLACK_PX)
     active = touched_vertices(surface, sums)
     moves = view.motion.derivatives(active)
     from_center = view.motion.pixels[active] - picture.window.center(person.center_px)
-    colours = weighted_rows(surface, sums, active, with_shared(moves, from_center, surface.basis.identity_basis[active]))
+    rows = turned.of_clip(with_shared(moves, from_center, surface.basis.identity_basis[active]))
+    colours = weighted_rows(surface, sums, active, rows)
     matrix, right = colours.equations()
     matrix, right = share * matrix + points.matrix, share * right + points.right
-    matrix[:own, :own] += rest.matrix
-    right[:own] += rest.right
+    if picture.depth is not None:
+        measured = depth_equations(person, view, picture, config.sigmas.depth, config.depth_share, shared=True).spread(turned)
+        matrix, right = matrix + measured.matrix, right + measured.right
     # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
     slide = np.matmul(moves.rest_jacobian, across[active]).astype(np.float32)
     xx, xy, yy = vertex_tensors(surface, sums)[active].T
@@ -183,19 +194,22 @@ def _damped(matrix: Float[np.ndarray, "n n"], right: Float[np.ndarray, "n"]) -> 
                 raise
 
 
-def _shortened(step: Float[np.ndarray, "n"], own: int, count: int) -> Float[np.ndarray, "n"]:
+def _shortened(step: Float[np.ndarray, "n"], person: Person, count: int) -> Float[np.ndarray, "n"]:
     """The step, scaled down where it would leave what a linearisation can be trusted with."""
-    shared = step[count * own :]
-    turn = np.linalg.norm(step[: count * own].reshape(count, own)[:, :3], axis=1).max()
-    largest = max(np.abs(shared[:-1]).max(initial=0) / _LONGEST_STEP, abs(shared[-1]) / _LARGEST_ZOOM, turn / _LARGEST_TURN, 1.0)
+    own, rig = person.tracked.unknowns.count, person.rig
+    identity, cameras = np.split(step[count * own :], [len(person.identity)])
+    zooms, poses = np.split(cameras, [rig.camera_count])
+    turns = np.concatenate([step[: count * own].reshape(count, own)[:, :3], poses.reshape(-1, 6)[:, :3]])
+    turn = np.linalg.norm(turns, axis=1).max()
+    largest = max(np.abs(identity).max(initial=0) / _LONGEST_STEP, np.abs(zooms).max() / _LARGEST_ZOOM, turn / _LARGEST_TURN, 1.0)
     return step / largest
 
 
 def _moved(keyframes: Keyframes, step: Float[np.ndarray, "n"]) -> Keyframes:
     person, unknowns = keyframes.person, keyframes.person.tracked.unknowns
     count = len(keyframes.states)
-    shared = step[count * unknowns.count :]
+    identity, cameras = np.split(step[count * unknowns.count :], [len(person.identity)])
     changes = step[: count * unknowns.count].reshape(count, unknowns.count)
     states: tuple[FrameState, ...] = tuple(state.moved(change, unknowns) for state, change in zip(keyframes.states, changes, strict=True))
-    changed = person.changed(identity=person.identity + shared[:-1], focal_px=person.focal_px * np.exp(shared[-1]))
+    changed = person.changed(identity=person.identity + identity, rig=person.rig.moved(cameras))
     return replace(keyframes, person=changed, states=states)

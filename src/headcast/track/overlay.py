@@ -54,11 +54,11 @@ class Window:
     panel_px: int
 
     @classmethod
-    def around(cls, track: Track, model: HeadModel, samples: int = 120) -> "Window":
+    def around(cls, track: Track, model: HeadModel, camera_idx: int = 0, samples: int = 120) -> "Window":
         """Holds the whole head in every frame that shows it, with a margin; it may reach beyond the picture."""
         shown = torch.nonzero(track.valid)[:, 0]
         frames = shown[torch.linspace(0, len(shown) - 1, min(samples, len(shown))).round().long()]
-        pixels = track.camera.project(track.head(model).posed(track.pose(frames)).vertices[:, ::7])
+        pixels = track.camera_at(frames, camera_idx).project(track.head(model).posed(track.pose(frames)).vertices[:, ::7])
         low, high = pixels.amin((0, 1)), pixels.amax((0, 1))
         side = float((high - low).max()) * 1.12
         left, top = ((low + high) / 2 - side / 2).round().int().tolist()
@@ -91,16 +91,23 @@ class Window:
 
 
 def write_overlay(
-    track: Track, model: HeadModel, capture: Capture, albedo: Float32[ndarray, "side side 3"] | None, path: Path, keep: Collection[int] = ()
+    track: Track,
+    model: HeadModel,
+    capture: Capture,
+    albedo: Float32[ndarray, "side side 3"] | None,
+    path: Path,
+    keep: Collection[int] = (),
+    camera_idx: int = 0,
 ) -> Generator[Step, None, dict[int, UInt8[ndarray, "height width 3"]]]:
     """Writes an H.264 video (MPEG-4 where this PyAV has no H.264 encoder) at the recording's own time stamps.
 
     Args:
         albedo: linear texture in the model's atlas; without one the head is shown in plain colours.
         keep: indices of frames whose pictures are the generator's value.
+        camera_idx: which of the track's cameras the capture is of.
     """
-    window = Window.around(track, model)
-    painter = _Painter(track, model, capture, window, albedo)
+    window = Window.around(track, model, camera_idx)
+    painter = _Painter(track, model, capture, window, albedo, camera_idx)
     kept: dict[int, UInt8[ndarray, "height width 3"]] = {}
     with (
         replace_file(path) as temporary,
@@ -138,9 +145,10 @@ def _in_panel(points: Float32[ndarray, "vertices 3"], camera: Camera) -> Float32
 class _Painter:
     """Composes the panels of a frame."""
 
-    def __init__(self, track: Track, model: HeadModel, capture: Capture, window: Window, albedo: Float32[ndarray, "side side 3"] | None):
-        self._track, self._model, self._capture, self._window = track, model, capture, window
-        self._camera = window.camera(track.camera)
+    def __init__(
+        self, track: Track, model: HeadModel, capture: Capture, window: Window, albedo: Float32[ndarray, "side side 3"] | None, camera_idx: int
+    ):
+        self._track, self._model, self._capture, self._window, self._camera_idx = track, model, capture, window, camera_idx
         white = Surface.white(model)
         self._surfaces = (white, white, white if albedo is None else Surface.textured(model, albedo))
         self._colors = linear_from_srgb(torch.from_numpy(region_colors(model))).numpy()
@@ -157,7 +165,8 @@ class _Painter:
         for first in range(0, self._track.frame_count, _CHUNK):
             chunk = head.posed(self._track.pose(slice(first, first + _CHUNK))).vertices.numpy()
             for frame_idx, points in enumerate(chunk, start=first):
-                cameras = (self._camera, *(side_camera(self._track, frame_idx, self._middle, degrees, panel) for degrees in _TURN_DEG))
+                own = self._window.camera(self._track.camera_at(frame_idx, self._camera_idx))
+                cameras = (own, *(side_camera(self._track, frame_idx, own, self._middle, degrees, panel) for degrees in _TURN_DEG))
                 normals = surface_normals(points, *self._around)
                 light = [headlight(normals @ camera.camera_from_world.rotation.numpy().T) * self._colors for camera in cameras]
                 if lit is not None:
@@ -167,6 +176,7 @@ class _Painter:
     def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Head) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px
         valid = bool(self._track.valid[frame_idx])
+        found = bool(self._capture.found[frame_idx])
         picture = self._blank.copy()
         recorded, fitted, left, right = (picture[:, k * panel : (k + 1) * panel] for k in range(4))
         recorded[:] = fitted[:] = self._window.cut(image)
@@ -176,19 +186,19 @@ class _Painter:
         drawn = rasterize_arrays(head.positions[shown], self._surfaces[0].faces, panel, panel)
         panels = zip((fitted, left, right)[shown], *drawn[:2], head.light[shown], self._surfaces[shown], opacities, strict=True)
         deque(mapped(lambda arguments: paint_faces(*arguments), panels), maxlen=0)
-        if valid:
+        if valid and found:
             paint_dots(fitted, self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS]), _DETECTED)
         for k, label in enumerate((f"frame {frame_idx}", "head" if valid else "no face seen", "-45 deg", "+45 deg")):
             cv2.putText(picture, label, (k * panel + 6, panel - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (235, 235, 235), 1, cv2.LINE_AA)
         return picture
 
 
-def side_camera(track: Track, frame_idx: int, middle: Float32[Tensor, "3"], degrees: float, panel_px: int) -> Camera:
-    """A camera that went round the head of a frame by some degrees (positive shows its left side) and looks at its middle."""
+def side_camera(track: Track, frame_idx: int, own: Camera, middle: Float32[Tensor, "3"], degrees: float, panel_px: int) -> Camera:
+    """The camera of a frame, gone round the head by some degrees (positive shows its left side) and looking at its middle."""
     distance_m, height_m = 0.9, 0.31
     angle = np.radians(degrees)
     turn = torch.tensor([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], dtype=torch.float32)
-    rotation = turn @ track.camera.camera_from_world.rotation
+    rotation = turn @ own.camera_from_world.rotation
     target = track.world_from_head[frame_idx].points(middle[None])[0]
     camera_from_world = Transform(rotation, torch.tensor([0.0, 0.0, distance_m]) - rotation @ target)
     focal = torch.full((2,), panel_px * distance_m / height_m)

@@ -10,6 +10,7 @@ from headcast.geometry import vertex_normals
 from headcast.heads import HeadModel
 from headcast.track.config import Sigmas
 from headcast.track.points import PointBasis, Skeleton, Unknowns
+from headcast.track.rig import Rig
 from headcast.track.surface import Surface
 
 # MediaPipe's numbering: upper and lower point of pairs along the inner lips and along both eyelids.
@@ -124,10 +125,9 @@ class Person:
 
     tracked: TrackedModel
     identity: Float[np.ndarray, "identity"]
-    focal_px: Float[np.ndarray, "2"]
-    """Of the source."""
-    center_px: Float[np.ndarray, "2"]
+    rig: Rig
     light: Float[np.ndarray, "9 3"]
+    """In world space."""
     landmark_offsets: Float[np.ndarray, "landmarks 3"]
     """Metres, at rest."""
     texture: Float[np.ndarray, "height width 4"] | None = None
@@ -136,10 +136,36 @@ class Person:
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
     fixed: frozenset[str] = frozenset()
     """Names of those values above that were given and stay as they are."""
+    camera: int = 0
+    """Of the rig: the one that is looked through."""
+    camera_pose: int = 0
 
     def changed(self, **values) -> "Person":
         """A copy with other values."""
         return replace(self, **values)
+
+    def through(self, camera: int, frame_idx: int) -> "Person":
+        """The same, looked at through one camera as it stands in a frame; what was worked out of the shape is kept."""
+        pose = frame_idx if self.rig.pose_count > 1 else 0
+        if (camera, pose) == (self.camera, self.camera_pose):
+            return self
+        seen = replace(self, camera=camera, camera_pose=pose)
+        seen.__dict__.update(skeleton=self.skeleton, rest=self.rest, landmark_rest=self.landmark_rest)
+        return seen
+
+    @property
+    def focal_px(self) -> Float[np.ndarray, "2"]:
+        """Of the source pictures."""
+        return self.rig.focal_px[self.camera]
+
+    @property
+    def center_px(self) -> Float[np.ndarray, "2"]:
+        return self.rig.center_px[self.camera]
+
+    @property
+    def world_from_camera(self) -> Float[np.ndarray, "3 3"]:
+        """Rotation."""
+        return self.rig.world_rotation @ self.rig.rotation[self.camera, self.camera_pose].T
 
     @cached_property
     def skeleton(self) -> Skeleton:

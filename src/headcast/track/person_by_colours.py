@@ -16,6 +16,7 @@ from headcast.track.joint import Round, joint_colour_step
 from headcast.track.person import Person, interocular
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.points import move_points
+from headcast.track.sight import all_sights
 
 _STILL_DEG, _TURNING_DEG = 8.0, 20.0
 """Spread of the keyframes' orientations up to which a head counts as still, and from which on as turning."""
@@ -44,8 +45,9 @@ def coarse_to_fine(levels: int, steps: int, keyframes: Keyframes, side_px: int) 
 
 
 def turning(keyframes: Keyframes) -> float:
-    """Root mean square angle (rad) of the keyframes' heads about their mean orientation."""
-    rotations = torch.from_numpy(np.stack([state.rotation for state in keyframes.states]))
+    """Root mean square angle (rad) of the heads about their mean orientation, as the cameras see them: cameras around a still head count too."""
+    seen = all_sights(keyframes.person, keyframes.moments, keyframes.states)
+    rotations = torch.from_numpy(np.stack([sight.state.rotation for sight in seen]))
     return float(angle_between(nearest_rotation(rotations.mean(0)).expand_as(rotations), rotations).square().mean().sqrt())
 
 
@@ -56,7 +58,7 @@ def solve_by_colours(
     skin = skin_texels(keyframes.person, texels)
 
     def painted(at: Keyframes) -> Keyframes:
-        return replace(at, person=paint(at.person, texels, list(at.observations), list(at.states), config.sigmas.color, skin))
+        return replace(at, person=paint(at.person, texels, all_sights(at.person, at.moments, at.states), config.sigmas.color, skin))
 
     for done, how in enumerate(rounds, start=1):
         keyframes = joint_colour_step(painted(keyframes), prior, config, how)
@@ -88,11 +90,12 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
     right = np.zeros((count, 3))
     basis = person.tracked.landmarks
     plain = person.changed(landmark_offsets=np.zeros_like(person.landmark_offsets))
-    for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
-        residual = landmark_residuals(plain, state, observation)
+    for sight in all_sights(plain, keyframes.moments, keyframes.states):
+        own, state, observation = sight.person, sight.state, sight.observation
+        residual = landmark_residuals(own, state, observation)
         sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
         weight = observation.confidence / sigma**2
-        motion = move_points(basis, plain.landmark_rest, plain.skeleton, plain.tracked.unknowns, state, plain.focal_px, plain.center_px)
+        motion = move_points(basis, own.landmark_rest, own.skeleton, own.tracked.unknowns, state, own.focal_px, own.center_px)
         rows = motion.derivatives().rest_jacobian.astype(np.float64)
         matrix += np.einsum("lra,lrb,l->lab", rows, rows, weight)
         right += np.einsum("lra,lr,l->la", rows, residual, weight)

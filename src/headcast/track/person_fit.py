@@ -9,10 +9,15 @@ from jaxtyping import Bool, Float
 
 from headcast.solve import solve_arrow
 from headcast.track.config import TrackConfig
-from headcast.track.frame import Equations, landmark_equations, prior_equations, state_vector, step_frame
-from headcast.track.observation import Observation
+from headcast.track.equations import Equations, summed
+from headcast.track.frame import landmark_equations, prior_equations, state_vector, step_frame
+from headcast.track.observation import Moment
 from headcast.track.person import Person
 from headcast.track.points import FrameState
+from headcast.track.sight import sights
+
+_LOOSE = 1e-6
+"""Precision of what nothing is known of beforehand: the poses of cameras that are solved (1/rad², 1/m²)."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +25,25 @@ class Keyframes:
     """A person and the frames that were solved with it."""
 
     person: Person
-    observations: tuple[Observation, ...]
+    moments: tuple[Moment, ...]
     states: tuple[FrameState, ...]
     log_focal_sigma: float = 0.0
+    """Of the first camera."""
 
 
-def pose_from_landmarks(person: Person, observation: Observation) -> FrameState:
-    """A first pose of the neutral head by perspective-n-point (Terzakis & Lourakis 2020, as OpenCV has it)."""
+def pose_from_landmarks(person: Person, moment: Moment) -> FrameState:
+    """A first pose of the neutral head, as the camera has it that sees the face best."""
+    best = max(moment.views, key=lambda view: float(view.confidence.sum()))
+    seen = pose_in_camera(person.through(best.camera, moment.frame_idx), best.landmarks)
+    return person.rig.placed(seen, best.camera, moment.frame_idx)
+
+
+def pose_in_camera(person: Person, landmarks: Float[np.ndarray, "landmarks 2"]) -> FrameState:
+    """The neutral head's pose in a camera's space by perspective-n-point (Terzakis & Lourakis 2020, as OpenCV has it)."""
     matrix = np.diag([*person.focal_px, 1.0])
     matrix[:2, 2] = person.center_px
     points = person.landmark_rest[:468].astype(np.float64)
-    pixels = observation.landmarks[:468].astype(np.float64)
+    pixels = landmarks[:468].astype(np.float64)
     found, turn, shift = cv2.solvePnP(points, pixels, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
     rotation = cv2.Rodrigues(turn)[0] if found else np.diag([1.0, -1.0, -1.0])
     translation = shift[:, 0] if found else np.array([0, 0, 1.0])
@@ -47,9 +60,9 @@ def _held(person: Person, state: FrameState, right: Float[np.ndarray, "unknowns"
     return ((position <= prior.lower + 1e-6) & (right < 0)) | ((position >= prior.upper - 1e-6) & (right > 0))
 
 
-def repeated_share(frame_count: int, independent: int = 4) -> float:
-    """Share of each frame's evidence that counts where many frames speak of the same unknowns: most errors repeat from frame to frame."""
-    return min(1.0, independent / frame_count)
+def repeated_share(view_count: int, independent: int = 4) -> float:
+    """Share of each view's evidence that counts where many speak of the same unknowns: most errors repeat from one to the next."""
+    return min(1.0, independent / view_count)
 
 
 def _bounded(person: Person, state: FrameState, step: np.ndarray, given: np.ndarray) -> np.ndarray:
@@ -61,19 +74,24 @@ def _bounded(person: Person, state: FrameState, step: np.ndarray, given: np.ndar
 
 @dataclass(frozen=True)
 class SharedPrior:
-    """What is known of the shared unknowns: identity has unit variance, the focal length a guess; fixed ones do not move."""
+    """What is known of the shared unknowns: identity has unit variance, each camera's focal length a guess; fixed ones do not move."""
 
-    log_focal: float
-    log_focal_sigma: float
+    log_focal: Float[np.ndarray, "cameras"]
+    log_focal_sigma: Float[np.ndarray, "cameras"]
+    log_size: float
+    """How well the head's size is known beforehand."""
     fixed_identity: bool = False
 
-    def equations(self, person: Person, config: TrackConfig) -> Equations:
-        count = len(person.identity)
-        precision = np.full(count + 1, 1e12 if self.fixed_identity else 1.0)
-        precision[-1] = 1 / max(self.log_focal_sigma, 1e-6) ** 2
-        away = np.append(np.zeros(count) if self.fixed_identity else person.identity, np.log(person.focal_px.mean()) - self.log_focal)
+    def equations(self, person: Person) -> Equations:
+        count, cameras = len(person.identity), person.rig.camera_count
+        size = count + person.rig.unknown_count
+        precision, away = np.full(size, _LOOSE), np.zeros(size)
+        precision[:count] = 1e12 if self.fixed_identity else 1.0
+        away[:count] = 0.0 if self.fixed_identity else person.identity
+        precision[count : count + cameras] = 1 / np.maximum(self.log_focal_sigma, 1e-6) ** 2
+        away[count : count + cameras] = np.log(person.rig.focal_px.mean(1)) - self.log_focal
         known = Equations(np.diag(precision), -precision * away, 0.5 * float(precision @ away**2))
-        return known if self.fixed_identity else known + _size_equations(person, config.sigmas.log_size)
+        return known if self.fixed_identity else known + _size_equations(person, self.log_size)
 
 
 def _size_equations(person: Person, sigma: float) -> Equations:
@@ -83,8 +101,9 @@ def _size_equations(person: Person, sigma: float) -> Equations:
     """
     template = person.tracked.landmarks.template.astype(np.float64)
     away = template - template.mean(0)
-    row = np.append(np.einsum("lc,lci->i", away, person.tracked.landmarks.identity_basis) / (away**2).sum(), 0.0)
-    size = float(row[:-1] @ person.identity)
+    row = np.zeros(len(person.identity) + person.rig.unknown_count)
+    row[: len(person.identity)] = np.einsum("lc,lci->i", away, person.tracked.landmarks.identity_basis) / (away**2).sum()
+    size = float(row[: len(person.identity)] @ person.identity)
     return Equations(np.outer(row, row) / sigma**2, -row * size / sigma**2, 0.5 * (size / sigma) ** 2)
 
 
@@ -94,8 +113,12 @@ def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, da
     own = unknowns.count
     blocks, fixed = [], []
     cost = 0.0
-    for observation, state in zip(keyframes.observations, keyframes.states, strict=True):
-        total = landmark_equations(person, state, observation, config, shared=True, scale=repeated_share(len(keyframes.states)))
+    share = repeated_share(sum(len(moment.views) for moment in keyframes.moments))
+    for moment, state in zip(keyframes.moments, keyframes.states, strict=True):
+        total = summed(
+            landmark_equations(sight.person, sight.state, sight.observation, config, shared=True, scale=share).spread(sight.turned)
+            for sight in sights(person, moment, state)
+        )
         matrix, right = total.matrix, total.right
         rest = prior_equations(person, state)
         matrix[:own, :own] += rest.matrix
@@ -104,24 +127,26 @@ def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, da
         matrix[np.arange(own), np.arange(own)] += 1e-6 * np.diag(matrix)[:own] + 1e-9
         blocks.append((matrix, right))
         fixed.append(np.where(_held(person, state, right[:own]), 0.0, np.nan))
-    known = prior.equations(person, config)
+    known = prior.equations(person)
     cost += known.cost
     damped = known.matrix + np.diag(damping * np.diag(known.matrix))
     for _ in range(3):  # what a solution takes beyond a bound is put on it, and the rest solved again
         solved = solve_arrow(blocks, own, damped, known.right, fixed)
         fixed = [_bounded(person, state, step, given) for state, step, given in zip(keyframes.states, solved.blocks, fixed, strict=True)]
-    shared = solved.shared.copy()
-    shared[-1] = np.clip(shared[-1], -0.2, 0.2)
-    length = np.abs(shared[:-1]).max(initial=0)
+    shared, identity_count = solved.shared.copy(), len(person.identity)
+    identity, cameras = shared[:identity_count], shared[identity_count:]
+    focal = cameras[: person.rig.camera_count]
+    focal[:] = np.clip(focal, -0.2, 0.2)
+    length = np.abs(identity).max(initial=0)
     if length > 1.5:
-        shared[:-1] *= 1.5 / length
-    changed = person.changed(identity=person.identity + shared[:-1], focal_px=person.focal_px * np.exp(shared[-1]))
+        identity *= 1.5 / length
+    changed = person.changed(identity=person.identity + identity, rig=person.rig.moved(cameras))
     # Given the shared step, each frame takes its own best one within the bounds.
     states = tuple(
         step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)[0]
         for state, (matrix, right) in zip(keyframes.states, blocks, strict=True)
     )
-    return Keyframes(changed, keyframes.observations, states, float(np.sqrt(solved.shared_covariance[-1, -1]))), cost
+    return Keyframes(changed, keyframes.moments, states, float(np.sqrt(solved.shared_covariance[identity_count, identity_count]))), cost
 
 
 def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, steps: int) -> Keyframes:
@@ -142,8 +167,8 @@ def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, steps
     return trial
 
 
-def solve_by_landmarks(person: Person, observations: Sequence[Observation], prior: SharedPrior, config: TrackConfig, steps: int = 15) -> Keyframes:
-    """Identity, focal length and the keyframes' poses from landmarks alone."""
-    states = tuple(pose_from_landmarks(person, observation) for observation in observations)
-    keyframes = Keyframes(person, tuple(observations), states)
+def solve_by_landmarks(person: Person, moments: Sequence[Moment], prior: SharedPrior, config: TrackConfig, steps: int = 15) -> Keyframes:
+    """Identity, cameras and the keyframes' poses from landmarks alone."""
+    states = tuple(pose_from_landmarks(person, moment) for moment in moments)
+    keyframes = Keyframes(person, tuple(moments), states)
     return descend(keyframes, prior, config, steps)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from headcast.compiled import compiled
-from headcast.track.frame import View, landmark_residuals, view_of
-from headcast.track.observation import Observation
+from headcast.track.frame import landmark_residuals
+from headcast.track.observation import Moment, Observation
 from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.points import FrameState
+from headcast.track.sight import Sight, sights
+from headcast.track.view import View, view_of
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,22 @@ def _srgb_error(face_buffer, barycentric, image, matte, faces, face_weight, uv, 
     return total, count
 
 
-def measure_frame(person: Person, observation: Observation, state: FrameState) -> FrameQuality:
-    """Quality of a frame at tracking resolution; PSNR is 0 where there is no texture or no face pixel."""
-    residual = landmark_residuals(person, state, observation)
+def measure_frame(person: Person, moment: Moment, state: FrameState) -> FrameQuality:
+    """Quality of a frame at tracking resolution, the mean of its views; PSNR is 0 where there is no texture or no face pixel."""
+    views = [_measure_view(sight) for sight in sights(person, moment, state)]
+    shown = [view.psnr_db for view in views if view.psnr_db > 0]
+    return FrameQuality(
+        float(np.mean([view.landmark_error_px for view in views])),
+        float(np.mean(shown)) if shown else 0.0,
+        float(np.mean([view.silhouette_iou for view in views])),
+    )
+
+
+def _measure_view(sight: Sight) -> FrameQuality:
+    person, observation = sight.person, sight.observation
+    residual = landmark_residuals(person, sight.state, observation)
     picture = observation.levels[0]
-    view = view_of(person, state, picture.window)
+    view = view_of(person, sight.state, picture.window)
     psnr = 0.0
     if person.texture is not None:
         surface = person.tracked.surface

@@ -16,19 +16,20 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from headcast.capture import Capture, PrepareConfig, open_source, prepare_steps
+from headcast.capture import Capture, PrepareConfig, RigCapture
 from headcast.errors import ConfigError, InputError
 from headcast.heads import HeadModel, load_head
 from headcast.solve.step import Step, follow
 from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog, stage_seconds
-from headcast.store import About, RunPaths, half_written, read_arrays, read_json, replace_file, write_arrays, write_json
+from headcast.store import About, InputFile, RunPaths, half_written, read_arrays, read_json, replace_file, write_arrays, write_json
 from headcast.track.compilation import compiling
 from headcast.track.config import TrackConfig
 from headcast.track.given import Given
 from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
 from headcast.track.pipeline import track_steps
+from headcast.track.recording import check_recording, open_rig, perceive_steps
 from headcast.track.report import Work, sample_frames, write_report
 from headcast.track.statistics import statistics
 from headcast.track.track import Track
@@ -80,13 +81,20 @@ class Run:
     @cached_property
     def recorded(self) -> bool:
         """Whether there was a recording; a static head's fit has none."""
-        return self.paths.capture.root.is_dir()
+        return self.paths.capture.root.is_dir() or self.paths.cameras.is_file()
 
     @cached_property
     def capture(self) -> Capture:
+        """The first camera's."""
+        main = self.rig.main
+        assert isinstance(main, Capture)
+        return main
+
+    @cached_property
+    def rig(self) -> RigCapture:
         if not self.recorded:
             raise InputError(f"a run of a recording is needed here; the fit of a static head has none: {self.paths.root}")
-        return Capture.open(self.paths.capture.root)
+        return open_rig(self.paths)
 
     @cached_property
     def albedo(self) -> Float32[ndarray, "side side 3"] | None:
@@ -117,7 +125,7 @@ def track_recording(
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
     if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
-        follow(prepare_steps(request.source, paths.capture.root, request.prepare, resume=True), *readers)  # refuses another recording
+        follow(perceive_steps(request.source, paths, request.prepare), *readers)  # refuses another recording
         return Run.open(folder)
     with ExitStack() as opened:
         own = [opened.enter_context(reader) for reader in (StepLog(paths.steps, keep=resume), *curves)]
@@ -142,7 +150,7 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     leftovers = half_written(folder)
     if folder.is_dir() and set(folder.iterdir()) - set(leftovers):
         _admit(request, paths, resume, overwrite)
-    open_source(request.source, request.prepare.folder_fps)
+    check_recording(request.source, request.prepare)
     Given.of(request.config, load_head(request.model))
     for leftover in leftovers:
         leftover.unlink()
@@ -159,7 +167,7 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
     with compiling() as compilation:
         if compilation is not None:
             yield Step("compile", 0, 0, message="first run on this machine: kernels are compiled, about ten seconds, and kept for later runs")
-        capture = yield from prepare_steps(request.source, paths.capture.root, request.prepare, resume=True)
+        rig = yield from perceive_steps(request.source, paths, request.prepare)
         if compilation is not None:
             yield from compilation.finish_steps()
     model = load_model_for_tracking(request.model)
@@ -167,22 +175,40 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
     if "keyframes" in about.details:
         yield Step("track", 1, 1, message="using the track that is already there")
     else:
-        result = yield from track_steps(capture, model, request.config)
+        result = yield from track_steps(rig, model, request.config)
         if result.albedo is not None:
             save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
         result.track.save(paths.track)
         details = {**about.details, "keyframes": list(result.keyframes), "peak_memory_mb": peak_memory_mb()}
-        recording = About.load(paths.capture.about, "capture", SCHEMA).inputs["source"]
-        About(KIND, SCHEMA, {"source": recording}, details).save(paths.about)
+        About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
     track = Track.load(paths.track)
     albedo = read_arrays(paths.albedo)["albedo"] if paths.albedo.is_file() else None
-    return (yield from write_overlay(track, model, capture, albedo, paths.overlay, keep=sample_frames(track, statistics(track, capture))))
+    captures = [one for one in rig.captures if isinstance(one, Capture)]
+    samples = sample_frames(track, statistics(track, captures[0]))
+    pictures = yield from write_overlay(track, model, captures[0], albedo, paths.overlay, keep=samples)
+    for camera, name in enumerate(track.camera_names[1:], start=1):
+        paths.overlays.mkdir(exist_ok=True)
+        yield from write_overlay(track, model, captures[camera], albedo, paths.camera_overlay(name), camera_idx=camera)
+    return pictures
+
+
+def _inputs(rig: RigCapture) -> dict[str, InputFile]:
+    """The recordings by name: "source", or the cameras' names where there are several."""
+    several = len(rig.captures) > 1
+    captures = zip(rig.captures, rig.calibrations, strict=True)
+    return {
+        known.name if several else "source": About.load(one.paths.about, "capture", SCHEMA).inputs["source"]
+        for one, known in captures
+        if isinstance(one, Capture)
+    }
 
 
 def finish_run(request: RunRequest, paths: RunPaths, samples: Mapping[int, UInt8[ndarray, "height width 3"]]) -> Run:
     """Writes the report and marks the run finished."""
     about = About.load(paths.about, KIND, SCHEMA)
-    track, capture = Track.load(paths.track), Capture.open(paths.capture.root)
+    track, rig = Track.load(paths.track), open_rig(paths)
+    capture = rig.main
+    assert isinstance(capture, Capture)
     peak = max(peak_memory_mb(), float(about.details["peak_memory_mb"]))
     work = Work(request.config.mode, stage_seconds(paths.steps), peak, tuple(about.details["keyframes"]), usable_cores())
     write_report(track, capture, work, samples, paths)
@@ -226,11 +252,11 @@ def _admit(request: RunRequest, paths: RunPaths, resume: bool, overwrite: bool) 
 
 def _clear(paths: RunPaths) -> None:
     """Removes what a run writes, `about.json` last, so that a kill in between leaves a folder that can be cleared again."""
-    for folder in (paths.capture.root, paths.tensorboard, paths.exports):
+    for folder in (paths.capture.root, paths.camera_captures, paths.overlays, paths.tensorboard, paths.exports):
         if folder.is_dir():
             shutil.rmtree(folder)
     for file in (
-        paths.config, paths.track, paths.albedo, paths.albedo_picture, paths.checkpoint, paths.steps,
+        paths.config, paths.cameras, paths.track, paths.albedo, paths.albedo_picture, paths.checkpoint, paths.steps,
         paths.overlay, paths.report_json, paths.report_html, paths.evaluation, paths.about,
     ):  # fmt: skip
         file.unlink(missing_ok=True)

@@ -11,13 +11,14 @@ from headcast.solve import Step, solve_chain
 from headcast.threads import mapped
 from headcast.track.config import Motion, TrackConfig
 from headcast.track.frame import FrameFit, difference, fit_frame, fit_landmarks, landmark_residuals, state_vector
-from headcast.track.observation import Observation
+from headcast.track.observation import Moment, Observation
 from headcast.track.person import Person, Prior, interocular
 from headcast.track.person_fit import pose_from_landmarks
 from headcast.track.points import FrameState, Unknowns
+from headcast.track.sight import sights
 
-Observations = Callable[[Int[np.ndarray, "chosen"] | None], Iterator[Observation]]
-"""Gives the observations of the chosen frames (all with a face, for None) in order of time."""
+Moments = Callable[[Int[np.ndarray, "chosen"] | None], Iterator[Moment]]
+"""Gives the chosen frames (all with a face, for None) in order of time."""
 
 
 @dataclass(frozen=True)
@@ -47,59 +48,75 @@ def link_precision(unknowns: Unknowns, motion: Motion, joint_names: tuple[str, .
     return 1 / (sigma**2 * gap_s)
 
 
-def first_state(person: Person, observation: Observation, config: TrackConfig) -> FrameState:
+def first_state(person: Person, moment: Moment, config: TrackConfig) -> FrameState:
     """A frame from nothing but its landmarks."""
-    return fit_landmarks(person, observation, pose_from_landmarks(person, observation), config, steps=8)
+    return fit_landmarks(person, moment, pose_from_landmarks(person, moment), config, steps=8)
 
 
-def landmark_error(person: Person, observation: Observation, state: FrameState) -> float:
+def landmark_error(person: Person, moment: Moment, state: FrameState) -> float:
     """Mean landmark error as a share of the distance between the outer eye corners."""
-    residual = landmark_residuals(person, state, observation)
-    return float(np.linalg.norm(residual, axis=1).mean()) / max(float(interocular(observation.landmarks)), 1.0)
+    errors = []
+    for sight in sights(person, moment, state):
+        residual = landmark_residuals(sight.person, sight.state, sight.observation)
+        errors.append(float(np.linalg.norm(residual, axis=1).mean()) / max(float(interocular(sight.observation.landmarks)), 1.0))
+    return float(np.mean(errors))
 
 
-def track_forward(
-    person: Person, observations: Observations, clock: Clock, config: TrackConfig, total: int
-) -> Iterator[tuple[Step, Observation, FrameState]]:
+def _residuals(person: Person, moment: Moment, state: FrameState) -> dict[int, Float[np.ndarray, "landmarks 2"]]:
+    """Detected less projected landmarks (source px) in each camera."""
+    return {sight.person.camera: landmark_residuals(sight.person, sight.state, sight.observation) for sight in sights(person, moment, state)}
+
+
+def _without(moment: Moment, bias: Mapping[int, Float[np.ndarray, "landmarks 2"]]) -> Moment:
+    """The moment with landmarks taken back by what they had wrong before."""
+
+    def mended(view: Observation) -> Observation:
+        if view.camera not in bias:
+            return view
+        return replace(view, landmarks=(view.landmarks - bias[view.camera]).astype(view.landmarks.dtype))
+
+    return replace(moment, views=tuple(mended(view) for view in moment.views))
+
+
+def track_forward(person: Person, moments: Moments, clock: Clock, config: TrackConfig, total: int) -> Iterator[tuple[Step, Moment, FrameState]]:
     """Solves frame after frame, each from the one before; after a cut, a gap or a bad fit, from its landmarks."""
     unknowns, names = person.tracked.unknowns, person.tracked.model.joint_names
     last: tuple[int, FrameState] | None = None
-    bias = np.zeros_like(person.landmark_offsets[:, :2])
-    for done, observation in enumerate(observations(None), start=1):
-        idx = observation.frame_idx
+    bias: dict[int, np.ndarray] = {}
+    for done, moment in enumerate(moments(None), start=1):
+        idx = moment.frame_idx
         pull = None
         fresh = last is None or not clock.continues(last[0], idx)
         if not fresh:
             # Landmarks say how the head moved since the frame before, whatever they have wrong in both.
-            moved = replace(observation, landmarks=(observation.landmarks - bias).astype(observation.landmarks.dtype))
+            moved = _without(moment, bias)
             state = fit_landmarks(person, moved, last[1], config, steps=1)
             fresh = landmark_error(person, moved, state) > 0.08
             if config.temporal and not fresh:
                 pull = (last[1], link_precision(unknowns, config.motion, names, clock.gap(last[0], idx)))
         if fresh:
-            state = first_state(person, observation, config)
+            state = first_state(person, moment, config)
         inliers = 1.0
         if config.photometric:
-            fit = fit_frame(person, observation, state, config, steps=(4, 4, 4) if fresh else (2, 1), pull=pull)
+            fit = fit_frame(person, moment, state, config, steps=(4, 4, 4) if fresh else (2, 1), pull=pull)
             state, inliers = fit.state, fit.inlier_share
         elif pull is None:
-            state = fit_landmarks(person, observation, state, config, steps=3)
+            state = fit_landmarks(person, moment, state, config, steps=3)
         last = (idx, state)
         if config.photometric:
-            bias = landmark_residuals(person, state, observation)
-        yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), observation, state
+            bias = _residuals(person, moment, state)
+        yield Step("frames", done, total, {"inliers": inliers}, frame_idx=idx), moment, state
 
 
-def carried_over(before: Person, after: Person, observation: Observation, state: FrameState, config: TrackConfig) -> FrameState:
-    """A frame's state for a person who was refined: all landmarks stay where they were in the picture."""
-    residual = landmark_residuals(before, state, observation)
-    there = replace(observation, landmarks=(observation.landmarks - residual).astype(observation.landmarks.dtype))
+def carried_over(before: Person, after: Person, moment: Moment, state: FrameState, config: TrackConfig) -> FrameState:
+    """A frame's state for a person who was refined: all landmarks stay where they were in the pictures."""
+    there = _without(moment, _residuals(before, moment, state))
     return fit_landmarks(after.changed(landmark_offsets=before.landmark_offsets), there, state, config, steps=3)
 
 
 def linearise(
     person: Person,
-    observations: Observations,
+    moments: Moments,
     states: Mapping[int, FrameState],
     config: TrackConfig,
     steps: tuple[int, ...],
@@ -113,13 +130,13 @@ def linearise(
         before: Whom the states belong to, where the person has changed since.
     """
 
-    def fitted(observation: Observation) -> tuple[int, FrameFit]:
-        state = states[observation.frame_idx]
+    def fitted(moment: Moment) -> tuple[int, FrameFit]:
+        state = states[moment.frame_idx]
         if before is not None:
-            state = carried_over(before, person, observation, state, config)
-        return observation.frame_idx, fit_frame(person, observation, state, config, steps=steps)
+            state = carried_over(before, person, moment, state, config)
+        return moment.frame_idx, fit_frame(person, moment, state, config, steps=steps)
 
-    for done, (idx, fit) in enumerate(mapped(fitted, observations(None)), start=1):
+    for done, (idx, fit) in enumerate(mapped(fitted, moments(None)), start=1):
         yield Step(stage, done, len(states), {"inliers": fit.inlier_share}, frame_idx=idx), idx, fit
 
 

@@ -104,7 +104,7 @@ def jitter(track: Track, cuts: Bool[ndarray, "frames"]) -> dict[str, float]:
 def angles_deg(track: Track) -> Float[ndarray, "frames 3"]:
     """Yaw (to the subject's left), pitch (down) and roll of the head against facing the camera, in degrees."""
     facing = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    turn = (facing @ track.camera.camera_from_world.rotation @ track.world_from_head.rotation).double().numpy()
+    turn = (facing @ track.cameras[0].camera_from_world.rotation @ track.world_from_head.rotation).double().numpy()
     yaw = np.arctan2(turn[:, 0, 2], turn[:, 2, 2])
     pitch = np.arcsin(np.clip(-turn[:, 1, 2], -1, 1))
     roll = np.arctan2(turn[:, 1, 0], turn[:, 1, 1])

@@ -1,5 +1,6 @@
 """A tracked clip as data: who (identity), how (pose per frame), with what camera, under what light; and its file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from headcast.geometry import Camera, Transform, matrix_from_quaternion, quaternion_from_matrix
 from headcast.heads import HeadModel, HeadPose, LandmarkSet, ShapedHead
-from headcast.store import read_arrays, write_arrays
+from headcast.store import check_arrays, read_arrays, write_arrays
 
 _SCHEMA = {
     "identity": ("identity",),
@@ -37,6 +38,14 @@ _SCHEMA = {
     "model": (),
 }
 _OPTIONAL = ("offsets",)
+_RIG_SCHEMA = {
+    "camera_names": ("cameras",),
+    "cameras_focal_px": ("cameras", 2),
+    "cameras_center_px": ("cameras", 2),
+    "cameras_image_size": ("cameras", 2),
+    "cameras_from_world": ("cameras", "poses", 4, 4),
+}
+"""Of clips with several cameras, or one that moves."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,10 @@ class Track:
     joint_rotations: Float[Tensor, "frames joints 3"]
     joint_names: tuple[str, ...]
     world_from_head: Transform
-    camera: Camera
-    """One still camera in the pixels of the upright source frames."""
+    cameras: tuple[Camera, ...]
+    """In the pixels of the upright source frames; one that moves has a pose for every frame."""
     focal_sigma_px: float
-    """Standard deviation of the focal length; 0 where the user gave it."""
+    """Standard deviation of the first camera's focal length; 0 where the user gave it."""
     time_s: Float[Tensor, "frames"]
     valid: Bool[Tensor, "frames"]
     light: Float[Tensor, "9 3"]
@@ -68,8 +77,21 @@ class Track:
     """Peak signal-to-noise ratio inside the face at tracking resolution; 0 where not measured."""
     silhouette_iou: Float[Tensor, "frames"]
     """Intersection over union of the rendered head and the person's matte above the neck; 0 where not measured."""
+    camera_names: tuple[str, ...] = ("camera",)
     offsets: Float[Tensor, "vertices 3"] | None = None
     """What the person's skin adds to the identity at rest (m, head space); None where none were solved."""
+
+    @property
+    def camera(self) -> Camera:
+        """The first camera, in its first pose."""
+        return self.camera_at(0)
+
+    def camera_at(self, frame_idx: int | Tensor, camera_idx: int = 0) -> Camera:
+        """A camera as it stands in a frame, or in several where it moves."""
+        camera = self.cameras[camera_idx]
+        if camera.focal_px.ndim == 1:
+            return camera
+        return Camera(camera.focal_px[frame_idx], camera.center_px[frame_idx], camera.size, camera.camera_from_world[frame_idx])
 
     @property
     def frame_count(self) -> int:
@@ -111,6 +133,7 @@ class Track:
                 "center_px": self.camera.center_px.numpy(),
                 "image_size": np.array(self.camera.size),
                 "camera_from_world": self.camera.camera_from_world.matrix().numpy(),
+                **(self._rig_arrays() if len(self.cameras) > 1 or self.cameras[0].focal_px.ndim > 1 else {}),
                 "time_s": self.time_s.numpy(),
                 "valid": self.valid.numpy(),
                 "light": self.light.numpy(),
@@ -122,15 +145,28 @@ class Track:
             },
         )
 
+    def _rig_arrays(self) -> dict[str, np.ndarray]:
+        """Several cameras, or one that moves."""
+        poses = [camera.camera_from_world.matrix().reshape(-1, 4, 4) for camera in self.cameras]
+        length = max(len(pose) for pose in poses)
+        return {
+            "camera_names": np.array(self.camera_names),
+            "cameras_focal_px": np.stack([camera.focal_px.reshape(-1, 2)[0].numpy() for camera in self.cameras]),
+            "cameras_center_px": np.stack([camera.center_px.reshape(-1, 2)[0].numpy() for camera in self.cameras]),
+            "cameras_image_size": np.array([camera.size for camera in self.cameras]),
+            "cameras_from_world": np.stack([pose.expand(length, 4, 4).numpy() for pose in poses]),
+        }
+
     @classmethod
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
-        arrays = read_arrays(path, _SCHEMA, _OPTIONAL)
+        arrays = read_arrays(path)
+        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL if "camera_names" in arrays else (*_OPTIONAL, *_RIG_SCHEMA), path)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))
 
-        height, width = (int(n) for n in arrays["image_size"])
+        cameras, names = _cameras_of(arrays)
         return cls(
             model_name=str(arrays["model"]),
             identity=floats("identity"),
@@ -139,7 +175,8 @@ class Track:
             joint_rotations=floats("joint_rotations"),
             joint_names=tuple(str(n) for n in arrays["joint_names"]),
             world_from_head=Transform(matrix_from_quaternion(floats("world_from_head_wxyz")), floats("world_from_head_m")),
-            camera=Camera(floats("focal_px"), floats("center_px"), (height, width), Transform.from_matrix(floats("camera_from_world"))),
+            cameras=cameras,
+            camera_names=names,
             focal_sigma_px=float(arrays["focal_sigma_px"]),
             time_s=floats("time_s"),
             valid=torch.from_numpy(arrays["valid"].astype(bool)),
@@ -151,3 +188,24 @@ class Track:
             silhouette_iou=floats("silhouette_iou"),
             offsets=floats("offsets") if "offsets" in arrays else None,
         )
+
+
+def _cameras_of(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[Camera, ...], tuple[str, ...]]:
+    """The cameras of a file and their names."""
+
+    def floats(value: np.ndarray) -> Tensor:
+        return torch.from_numpy(value.astype(np.float32))
+
+    if "camera_names" not in arrays:
+        height, width = (int(n) for n in arrays["image_size"])
+        pose = Transform.from_matrix(floats(arrays["camera_from_world"]))
+        return (Camera(floats(arrays["focal_px"]), floats(arrays["center_px"]), (height, width), pose),), ("camera",)
+    cameras = []
+    for idx in range(len(arrays["camera_names"])):
+        height, width = (int(n) for n in arrays["cameras_image_size"][idx])
+        matrices = floats(arrays["cameras_from_world"][idx])
+        still = bool((matrices == matrices[:1]).all())
+        batch = () if still else (len(matrices),)
+        focal, center = (floats(arrays[name][idx]).expand(*batch, 2) for name in ("cameras_focal_px", "cameras_center_px"))
+        cameras.append(Camera(focal, center, (height, width), Transform.from_matrix(matrices[0] if still else matrices)))
+    return tuple(cameras), tuple(str(name) for name in arrays["camera_names"])

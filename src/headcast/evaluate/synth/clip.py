@@ -13,7 +13,7 @@ from headcast.evaluate.synth.drawing import draw_head, fitted_albedo
 from headcast.evaluate.synth.look import Look, random_look
 from headcast.evaluate.synth.motion import synthetic_pose
 from headcast.evaluate.synth.occluders import OccluderMotion, draw_capsules, random_occluders
-from headcast.evaluate.synth.scene import random_background, random_camera, random_light
+from headcast.evaluate.synth.scene import around, random_background, random_camera, random_light
 from headcast.evaluate.synth.sensor import Sensor
 from headcast.evaluate.synth.skin import paint_albedo
 from headcast.evaluate.truth import Truth, skull_and_gaze
@@ -29,13 +29,19 @@ class SyntheticClip:
     config: SynthConfig
     identity: Float[torch.Tensor, "identity"]
     pose: HeadPose
-    camera: Camera
+    cameras: tuple[Camera, ...]
+    """The first looks along −Z from the world's origin."""
     light: Float[torch.Tensor, "9 3"]
     look: Look
     albedo: Float[np.ndarray, "texture texture 3"]
     """Linear."""
     background: Float[np.ndarray, "height width 3"]
     occluders: OccluderMotion
+
+    @property
+    def camera(self) -> Camera:
+        """The first."""
+        return self.cameras[0]
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def synthetic_clip(model: HeadModel, config: SynthConfig) -> SyntheticClip:
         config=config,
         identity=identity,
         pose=pose,
-        camera=camera,
+        cameras=around(camera, config.cameras, config.arc_deg, distance_m),
         light=light,
         look=look,
         albedo=paint_albedo(model, look, config.texture_px, texture),
@@ -77,21 +83,21 @@ def synthetic_clip(model: HeadModel, config: SynthConfig) -> SyntheticClip:
     )
 
 
-def draw_frames(clip: SyntheticClip) -> Iterator[SyntheticFrame]:
-    """The frames in order."""
-    config, model = clip.config, clip.model
+def draw_frames(clip: SyntheticClip, camera_idx: int = 0) -> Iterator[SyntheticFrame]:
+    """The frames in order, as one of the cameras records them."""
+    config, model, camera = clip.config, clip.model, clip.cameras[camera_idx]
     shaped = model.shaped(clip.identity)
-    albedo = fitted_albedo(model, shaped.posed(_at(clip.pose, 0)).vertices, clip.camera, clip.albedo, config.supersampling)
-    noise = np.random.default_rng([config.seed, 5])
+    albedo = fitted_albedo(model, shaped.posed(_at(clip.pose, 0)).vertices, camera, clip.albedo, config.supersampling)
+    noise = np.random.default_rng([config.seed, 5] if camera_idx == 0 else [config.seed, 5, camera_idx])
     sensor = Sensor.random(config.size, config.blur_px, config.noise, noise)
     for idx in range(config.frames):
         vertices = shaped.posed(_at(clip.pose, idx)).vertices
-        drawing = draw_head(model, vertices, clip.camera, albedo, clip.light, config.supersampling)
+        drawing = draw_head(model, vertices, camera, albedo, clip.light, config.supersampling)
         image, visible = drawing.over(clip.background), drawing.visible
-        for capsules in clip.occluders.at(idx, _marks_px(model, vertices, clip.camera)):
+        for capsules in clip.occluders.at(idx, _marks_px(model, vertices, camera)):
             covered = draw_capsules(image, capsules, config.seed)
             if capsules.hides:
-                visible = visible & ~_covered(covered, vertices, clip.camera)
+                visible = visible & ~_covered(covered, vertices, camera)
         yield SyntheticFrame(sensor.expose(image, noise), vertices.numpy(), visible)
 
 

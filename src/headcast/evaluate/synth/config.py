@@ -18,6 +18,10 @@ class SynthConfig:
     fps: float = 25.0
     size: tuple[int, int] = (512, 512)
     """Height and width in pixels."""
+    cameras: int = 1
+    """How many cameras record it at once; with more than one, a camera file says where they stand."""
+    arc_deg: float = 120.0
+    """How far around the head they stand, the first one in the middle."""
     fill: float = 0.7
     """Share of the image's height that the head takes up."""
     identity_scale: float = 1.3
@@ -45,6 +49,8 @@ class SynthConfig:
         for name, low, high in (
             ("frames", 1, 100_000),
             ("fps", 1, 1000),
+            ("cameras", 1, 64),
+            ("arc_deg", 0, 340),
             ("fill", 0.05, 2.0),
             ("identity_scale", 0, 5),
             ("light", 0, 1),
@@ -57,5 +63,7 @@ class SynthConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"expected {name} between {low} and {high}, found {value!r}")
+        if self.png and self.cameras > 1:
+            raise ConfigError("expected videos of several cameras, found --png with more than one")
         if min(self.size) < 16 or max(self.size) > 8192:
             raise ConfigError(f"expected an image size between 16 and 8192 pixels, found {self.size!r}")

@@ -1,11 +1,13 @@
 """What surrounds a synthetic head: the camera, the light, the wall behind it."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from headcast.evaluate.synth.noise import fractal_noise
-from headcast.geometry import Camera
+from headcast.geometry import Camera, Transform
 from headcast.render import sh_basis
 
 _HEAD_HEIGHT_M = 0.24
@@ -20,6 +22,22 @@ def random_camera(size: tuple[int, int], fill: float, rng: np.random.Generator) 
     focal_px = max(height, width) * float(np.exp(rng.uniform(np.log(0.9), np.log(2.2))))
     camera = Camera.looking_along_minus_z(focal_px, size)
     return camera, focal_px * _HEAD_HEIGHT_M / (fill * height)
+
+
+def around(first: Camera, count: int, arc_deg: float, distance_m: float) -> tuple[Camera, ...]:
+    """The camera and others like it on an arc around a head that is so far in front of it, by turns above and below, all looking at the head."""
+    target = torch.tensor([0.0, 0.0, -distance_m])
+    cameras = [first]
+    for k in range(1, count):
+        side = (k + 1) // 2 * (1 if k % 2 else -1)
+        azimuth = np.radians(arc_deg * side / max(count - 1, 1))
+        height = np.radians((0.0, 14.0, -10.0)[k % 3])
+        away = np.array([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)])
+        right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
+        rotation = torch.from_numpy(np.stack([right, -np.cross(away, right), -away])).float()
+        place = target + distance_m * torch.from_numpy(away).float()
+        cameras.append(replace(first, camera_from_world=Transform(rotation, -rotation @ place)))
+    return tuple(cameras)
 
 
 def random_light(strength: float, rng: np.random.Generator) -> Float[torch.Tensor, "9 3"]:

@@ -11,8 +11,10 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 
+from headcast.capture.cameras import CameraFile, CameraFiles
 from headcast.errors import InputError
 from headcast.evaluate.synth.clip import SyntheticClip, SyntheticFrame, draw_frames, truth_of
+from headcast.geometry import Camera
 from headcast.render import srgb_from_linear
 from headcast.solve.step import Step
 from headcast.store import About, SyntheticPaths, replace_file
@@ -36,7 +38,7 @@ def prepare_folder(out: Path, overwrite: bool) -> SyntheticPaths:
         About.load(paths.about, KIND, SCHEMA)
         for picture in paths.pictures.glob("[0-9]*.png"):
             picture.unlink()
-        for file in (paths.truth, paths.video, paths.albedo_picture, paths.about):
+        for file in (*out.glob("video_[0-9][0-9].mp4"), paths.cameras, paths.truth, paths.video, paths.albedo_picture, paths.about):
             file.unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     return paths
@@ -59,17 +61,39 @@ def write_clip(clip: SyntheticClip, out: Path) -> Generator[Step, None, Syntheti
             kept.append(_without_image(frame))
             yield Step("draw", len(kept), clip.config.frames)
     else:
-        with replace_file(paths.video) as temporary:
-            video = _Video(temporary, clip.config.size, clip.config.fps, clip.config.crf)
-            try:
-                for frame in draw_frames(clip):
-                    video.add(frame.image)
-                    kept.append(_without_image(frame))
-                    yield Step("draw", len(kept), clip.config.frames)
-            finally:
-                video.close()
+        kept = yield from _write_videos(clip, paths)
     truth_of(clip, kept).save(paths.truth)
     return paths
+
+
+def _write_videos(clip: SyntheticClip, paths: SyntheticPaths) -> Generator[Step, None, list[SyntheticFrame]]:
+    """A video per camera; the generator's value are the frames without their pictures, a vertex being visible where any camera shows it."""
+    config, kept = clip.config, list[SyntheticFrame]()
+    for camera in range(config.cameras):
+        with replace_file(paths.camera_video(camera)) as temporary:
+            video = _Video(temporary, config.size, config.fps, config.crf)
+            try:
+                for frame_idx, frame in enumerate(draw_frames(clip, camera)):
+                    video.add(frame.image)
+                    if camera == 0:
+                        kept.append(_without_image(frame))
+                    else:
+                        kept[frame_idx] = dataclasses.replace(kept[frame_idx], visible=kept[frame_idx].visible | frame.visible)
+                    yield Step("draw", camera * config.frames + frame_idx + 1, config.cameras * config.frames)
+            finally:
+                video.close()
+    if config.cameras > 1:
+        _camera_files(clip, paths).save(paths.cameras)
+    return kept
+
+
+def _camera_files(clip: SyntheticClip, paths: SyntheticPaths) -> CameraFiles:
+    def known(idx: int, camera: Camera) -> CameraFile:
+        focal, center = camera.focal_px.double().numpy(), camera.center_px.double().numpy()
+        pose = camera.camera_from_world.matrix()[None].double().numpy()
+        return CameraFile(f"camera_{idx:02d}", paths.camera_video(idx).name, focal, center, camera.size, camera_from_world=pose)
+
+    return CameraFiles(paths.root, tuple(known(idx, camera) for idx, camera in enumerate(clip.cameras)))
 
 
 def _without_image(frame: SyntheticFrame) -> SyntheticFrame:

@@ -1,0 +1,45 @@
+"""What a run was asked to track: one recording, or those of a camera file; perceived into captures in the run's folder."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+from headcast.capture import Capture, PrepareConfig, RigCapture, open_source, prepare_steps
+from headcast.capture.camera_source import CameraSource, camera_path
+from headcast.capture.cameras import CameraFiles
+from headcast.capture.rigs import open_cameras
+from headcast.solve.step import Step
+from headcast.store import RunPaths
+
+
+def check_recording(source: Path, config: PrepareConfig) -> None:
+    """Opens what can be opened; raises what keeps the recording from being read."""
+    files = open_cameras(source)
+    if files is None:
+        open_source(source, config.folder_fps)
+
+
+def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig) -> Generator[Step, None, RigCapture]:
+    """Perceives all cameras of a recording one after another; goes on with what a killed run left. The generator's value is the rig's captures."""
+    files = open_cameras(source)
+    if files is None:
+        return RigCapture.single((yield from prepare_steps(source, paths.capture.root, config, resume=True)))
+    files.save(paths.cameras)
+    captures = []
+    for camera in files.cameras:
+        place = paths.camera_capture(camera.name).root
+        captures.append((yield from prepare_steps(camera_path(paths.cameras, camera.name), place, config, resume=True)))
+    return _together(paths, files, captures)
+
+
+def open_rig(paths: RunPaths) -> RigCapture:
+    """What a run perceived."""
+    if not paths.cameras.is_file():
+        return RigCapture.single(Capture.open(paths.capture.root))
+    files = CameraFiles.load(paths.cameras)
+    return _together(paths, files, [Capture.open(paths.camera_capture(camera.name).root) for camera in files.cameras])
+
+
+def _together(paths: RunPaths, files: CameraFiles, captures: list[Capture]) -> RigCapture:
+    calibrations = tuple(camera.calibration(capture.size) for camera, capture in zip(files.cameras, captures, strict=True))
+    depths = tuple(CameraSource(camera_path(paths.cameras, camera.name)).depth if camera.depth else None for camera in files.cameras)
+    return RigCapture(tuple(captures), calibrations, files.unit_m, depths if any(depths) else ())
