@@ -37,6 +37,7 @@ _SCHEMA = {
     "offsets": ("vertices", 3),
     "model": (),
 }
+_OPTIONAL = ("offsets",)
 _RIG_SCHEMA = {
     "camera_names": ("cameras",),
     "cameras_focal_px": ("cameras", 2),
@@ -161,7 +162,7 @@ class Track:
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
         arrays = read_arrays(path)
-        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL + (() if "camera_names" in arrays else tuple(_RIG_SCHEMA)), path)
+        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL if "camera_names" in arrays else (*_OPTIONAL, *_RIG_SCHEMA), path)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))
