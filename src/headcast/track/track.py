@@ -37,7 +37,6 @@ _SCHEMA = {
     "offsets": ("vertices", 3),
     "model": (),
 }
-_OPTIONAL = ("offsets",)
 _RIG_SCHEMA = {
     "camera_names": ("cameras",),
     "cameras_focal_px": ("cameras", 2),
