@@ -41,30 +41,26 @@ def recorded_frames(camera: CameraFile, files: CameraFiles) -> int:
 class CameraSource:
     """A recording as its camera would have made it without distortion."""
 
-    def __init__(self, camera: CameraFile, files: CameraFiles, path: Path):
+    def __init__(self, path: Path, files: CameraFiles | None = None):
+        """From a path such as `cameras.json#left`; `files` is what that file says, where it is known already."""
+        file, _, name = str(path).rpartition(MARK)
+        if files is None:
+            if not Path(file).is_file():
+                raise InputError(f"expected a camera file, found nothing at {file}")
+            files = CameraFiles.load(Path(file))
+        camera = files.camera(name)
         self.path = path
         self.camera: CameraFile = camera
         self._base = _open(camera.pictures, camera, files)
         self._used = camera.used(self._base.frame_count)
         self._alpha = _open_alpha(camera, files, self._base.frame_count)
         self._depth = _depth_files(camera, files, self._base.frame_count)
-        self.files: tuple[Path, ...] = (*self._base.files, *(self._alpha.files if self._alpha else ()))
+        self.files: tuple[Path, ...] = (Path(file), *self._base.files, *(self._alpha.files if self._alpha else ()))
         self.size = self._base.size
         self.frame_count = len(self._used)
         self.metadata: SourceMetadata = _metadata(camera, self._base, self._used)
         self._lens = _Lens.of(camera, self.size)
         self._table = ColorTable(camera.color) if camera.color is not None else None
-
-    @classmethod
-    def open(cls, path: Path) -> "CameraSource":
-        """From a path such as `cameras.json#left`."""
-        file, _, name = str(path).rpartition(MARK)
-        if not Path(file).is_file():
-            raise InputError(f"expected a camera file, found nothing at {file}")
-        files = CameraFiles.load(Path(file))
-        source = cls(files.camera(name), files, path)
-        source.files = (Path(file), *source.files)
-        return source
 
     @property
     def warnings(self) -> list[str]:

@@ -41,11 +41,11 @@ class Color:
     """Whether it works on linear light instead of sRGB."""
 
     def corrected(self, rgb: Float64[ndarray, "n 3"]) -> Float64[ndarray, "n 3"]:
-        """Colours after the correction, sRGB 0–1 in and out."""
+        """Colours after the correction, sRGB 0–1; what leaves that range goes on along the curve, so that tables of it can be interpolated."""
         known = linear_from_srgb(torch.from_numpy(rgb)).numpy() if self.linear else rgb
         factors = dict(zip("rgb", known.T, strict=True)) | {"1": np.ones(len(rgb))}
         terms = np.stack([np.prod([factors[letter] for letter in term], axis=0) for term in TERMS[self.matrix.shape[1]].split()], 1)
-        made = np.clip(terms @ self.matrix.T, 0, 1)
+        made = terms @ self.matrix.T
         return srgb_from_linear(torch.from_numpy(made)).numpy() if self.linear else made
 
 

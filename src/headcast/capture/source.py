@@ -91,7 +91,7 @@ def open_source(path: str | Path, fps: float = 25.0) -> Source:
 
     path = Path(path)
     if names_camera(path):
-        return CameraSource.open(path)
+        return CameraSource(path)
     if made_by_headcast(path):
         return Capture.open(path).open_source()
     if path.is_dir() or any(sign in path.name for sign in "*?["):

@@ -1,13 +1,12 @@
 """What a person wants to see of a rig before tracking it: one line per camera, and how far the cameras stand from what they look at."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
-from headcast.capture.camera_source import CameraSource
+from headcast.capture.camera_source import CameraSource, camera_path
 from headcast.capture.cameras import CameraFile, CameraFiles
 
 
@@ -33,7 +32,7 @@ class CameraSummary:
 def summarise(files: CameraFiles) -> list[CameraSummary]:
     """One line per camera. Opens all recordings, and so raises what is wrong with them: `InputError`, `FormatError`."""
     target = _target(files)
-    return [_summary(camera, CameraSource(camera, files, Path(camera.name)), target) for camera in files.cameras]
+    return [_summary(camera, CameraSource(camera_path(files.folder / "cameras.json", camera.name), files), target) for camera in files.cameras]
 
 
 def _summary(camera: CameraFile, source: CameraSource, target: Float64[ndarray, "3"] | None) -> CameraSummary:
