@@ -37,12 +37,12 @@ def metadata(count=3, **changes) -> dict:
     return {key: value for key, value in {**made, **changes}.items() if value is not None}
 
 
-def unzipped(root, count=3, confidence=True, packed=True, **changes):
-    lzfse = pytest.importorskip("liblzfse", reason="the record3d extra is not installed")
+def unzipped(root, count=3, confidence=True, packed=False, **changes):
+    """Depth and confidence as they are, or packed, which the app always does."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "metadata").write_text(json.dumps(metadata(count, **changes)))
     (root / "icon").write_bytes(b"an icon")
-    pack = lzfse.compress if packed else bytes
+    pack = pytest.importorskip("liblzfse", reason="the record3d extra is not installed").compress if packed else bytes
     for k in range(count):
         save_picture(root / f"rgbd/{k}.jpg", 20 * k, SIZE)
         depth = (DEPTH + k).copy()
@@ -77,9 +77,18 @@ def exr(monkeypatch):
     monkeypatch.setenv("OPENCV_IO_ENABLE_OPENEXR", "1")
 
 
-@pytest.mark.parametrize("write", [zipped, lambda root: unzipped(root / "talk"), exported, lambda root: exported(root, place="")])
-def test_pictures_depth_path_lens_and_times_are_read(write, tmp_path):
-    files = open_cameras(write(tmp_path))
+WAYS = {
+    "zip": zipped,
+    "packed zip": lambda root: zipped(root, packed=True),
+    "folder": lambda root: unzipped(root / "talk"),
+    "export": exported,
+    "inner folder of an export": lambda root: exported(root, place=""),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_pictures_depth_path_lens_and_times_are_read(way, tmp_path):
+    files = open_cameras(WAYS[way](tmp_path))
     (camera,) = files.cameras
     assert files.unit_m == 1.0 and files.fps == 30.0 and camera.size == SIZE
     for frame, pose in enumerate(random_poses(0, 3)):
@@ -150,11 +159,11 @@ def test_what_is_wrong_with_the_metadata_is_said(tmp_path, changes, message):
 
 
 def test_depth_of_a_wrong_size_or_packing_is_said(tmp_path):
-    with pytest.raises(FormatError, match="expected 5×8 values of depth or confidence, found 192 bytes, in frame 0"):
-        open_cameras(zipped(tmp_path, dw=5))
-    unzipped(tmp_path / "talk")
+    with pytest.raises(FormatError, match=r"expected 5×8 values of depth or confidence, found 192 bytes, in frame 0"):
+        open_cameras(zipped(tmp_path, packed=True, dw=5))
+    unzipped(tmp_path / "talk", packed=True)
     (tmp_path / "talk/rgbd/1.depth").write_bytes(b"nothing packed")
-    with pytest.raises(FormatError, match="expected depth packed by LZFSE, found something else .* in frame 1"):
+    with pytest.raises(FormatError, match=r"expected depth packed by LZFSE, found something else .* in frame 1"):
         open_cameras(tmp_path / "talk")
 
 
@@ -180,7 +189,8 @@ def test_pictures_without_depth_are_named(tmp_path):
 def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
     import sys
 
-    path = zipped(tmp_path)
+    path = unzipped(tmp_path / "talk")
+    (path / "rgbd/0.depth").write_bytes(b"packed")
     monkeypatch.setitem(sys.modules, "liblzfse", None)
     with pytest.raises(MissingExtraError, match=r"reading .r3d recordings needs the package 'pyliblzfse', .* pip install 'headcast\[record3d\]'"):
         open_cameras(path)

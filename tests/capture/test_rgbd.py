@@ -16,8 +16,8 @@ from headcast.errors import FormatError, InputError
 def rgbd(root, numbers=(0, 2, 4), count=6, poses=True, **each):
     matrix = intrinsics(0)
     frames = [
-        {"frame": k, "timestamp": 100 + k / 10, "width": 32, "height": 24, "fx": matrix[0, 0], "fy": matrix[1, 1], "cx": matrix[0, 2], "cy": matrix[1, 2],
-         **each}
+        {"frame": k, "timestamp": 100 + k / 10, "width": 32, "height": 24, "fx": matrix[0, 0], "fy": matrix[1, 1],
+         "cx": matrix[0, 2], "cy": matrix[1, 2], **each}
         for k in range(count)
     ]  # fmt: skip
     write(root / "cameras.json", {"depth_unit_m": 0.0001, "frames": frames})

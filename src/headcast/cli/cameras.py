@@ -23,11 +23,10 @@ def cameras(
     """Show what is known of the cameras of a recording, and write it as a camera file.
 
     Args:
-        recording: Camera file, or a folder or file in another layout: a sequence of NeRSemble, a model of COLMAP, transforms.json, a recording of
-            Record3D, numbered pictures of colour and depth.
+        recording: Camera file, NeRSemble sequence, COLMAP model, transforms.json, Record3D recording, or numbered pictures of colour and depth.
         out: Camera file to write (NAME.json), which headcast track takes.
-        pictures_are: What pictures in one folder are, for COLMAP and transforms.json: frames of one camera that moves, or views of one moment by
-            several cameras. auto: frames where all share one lens, cameras where each has its own.
+        pictures_are: What pictures in one folder are (COLMAP, transforms.json): cameras at one moment, or frames of one camera that moves.
+            auto: cameras where each has a lens of its own, frames where all share one.
         overwrite: Replace an earlier file.
     """
     found = open_cameras(recording, pictures_are)

@@ -190,18 +190,22 @@ def _depth(packed: bytes, confidence: bytes | None, metadata: dict[str, Any], wh
 
 
 def _plain(packed: bytes, size: tuple[int, int], kind: np.dtype, where: str) -> ndarray:
+    expected = size[0] * size[1] * kind.itemsize
+    data = packed if len(packed) == expected else _decompressed(packed, where)
+    if len(data) != expected:
+        raise FormatError(f"expected {size[1]}×{size[0]} values of depth or confidence, found {len(data)} bytes, in {where}")
+    return np.frombuffer(data, kind).reshape(size)
+
+
+def _decompressed(packed: bytes, where: str) -> bytes:
     try:
         import liblzfse
     except ImportError as error:
         raise MissingExtraError("reading .r3d recordings", "pyliblzfse", "record3d") from error
-    expected = size[0] * size[1] * kind.itemsize
     try:
-        data = packed if len(packed) == expected else liblzfse.decompress(packed)
+        return liblzfse.decompress(packed)
     except liblzfse.error as error:
         raise FormatError(f"expected depth packed by LZFSE, found something else ({error}), in {where}") from error
-    if len(data) != expected:
-        raise FormatError(f"expected {size[1]}×{size[0]} values of depth or confidence, found {len(data)} bytes, in {where}")
-    return np.frombuffer(data, kind).reshape(size)
 
 
 def _stored(metres: Float32[ndarray, "height width"]) -> ndarray:

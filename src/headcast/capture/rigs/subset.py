@@ -32,8 +32,9 @@ class Subset:
     division: Division = "all"
     """Of NeRSemble's 16 cameras: train (12), val (the other 4), front-view, side-view, six-view."""
     subset: str = ""
-    """Frames and cameras as VHAP writes them, such as ti10tj50_cn4. Frames: ti10 only frame 10, ti10tj50 frames 10 to 50 (with both), tn8 eight
-    evenly spread, ts5 every fifth. Cameras, of those that the other options leave: ci3 only camera 3, cn4 four evenly spread, cs2 every second."""
+    """Frames and cameras as VHAP writes them, such as ti10tj50_cn4.
+    Frames: ti10 only frame 10, ti10tj50 frames 10 to 50 (50 too), tn8 eight evenly spread, ts5 every fifth.
+    Cameras, of those that the other options leave: ci3 only camera 3, cn4 four evenly spread, cs2 every second."""
 
     def of(self, files: CameraFiles) -> CameraFiles:
         """Those cameras and frames.
