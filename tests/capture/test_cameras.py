@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from headcast.capture.cameras import KIND, CameraFile, CameraFiles
+from headcast.capture.cameras import _CAMERA_KEYS, _FILE_KEYS, KIND, CameraFile, CameraFiles
 from headcast.capture.color import TERMS, Color
 from headcast.errors import ConfigError, FormatError, InputError
 
@@ -231,3 +233,19 @@ def test_a_subset_of_cameras_keeps_their_order(tmp_path):
         files.subset([0, 3])
     with pytest.raises(ConfigError, match=r"expected some of the cameras 0 to 2, found \[\]"):
         files.subset([])
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("page", ["formats.md", "guides/rigs.md"])
+def test_the_examples_in_the_documentation_are_camera_files(page, tmp_path):
+    (example,) = re.findall(r"^```json\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.M | re.S)
+    (tmp_path / "cameras.json").write_text(example)
+    assert [camera.name for camera in CameraFiles.load(tmp_path / "cameras.json").cameras] == ["front", "left"]
+
+
+def test_every_field_is_documented():
+    section = (DOCS / "formats.md").read_text(encoding="utf-8").split("## Camera file")[1].split("\n## ")[0]
+    named = {name for line in section.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert named == _FILE_KEYS | _CAMERA_KEYS
