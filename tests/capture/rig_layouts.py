@@ -1,9 +1,11 @@
 """Small recordings of known cameras, and what a camera of ours sees; the layouts themselves are written by each test."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 from scipy.spatial.transform import Rotation
@@ -21,6 +23,12 @@ def save_picture(path: Path, value: int = 9, size: tuple[int, int] = (24, 32)) -
 def save_grey(path: Path, values: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(values).save(path)
+
+
+def save_exr(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+    assert cv2.imwrite(str(path), values)
 
 
 def write(path: Path, value: object) -> Path:

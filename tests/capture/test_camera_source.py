@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from recordings import number_of, numbered, write_video
+from rig_layouts import save_exr, save_grey
 
 from headcast.capture import open_source, prepare_steps
 from headcast.capture.camera_source import CameraSource, camera_path
@@ -151,15 +152,16 @@ def test_a_linear_correction_halves_light_not_numbers(tmp_path):
         (np.full((6, 8), 432.1, np.float64), 1e-3, "0.npy"),
     ],
 )
-def test_depth_is_in_metres(tmp_path, values, unit_m, name, monkeypatch):
-    monkeypatch.setenv("OPENCV_IO_ENABLE_OPENEXR", "1")
+def test_depth_is_in_metres(tmp_path, values, unit_m, name):
     save(tmp_path / "frames", [np.zeros((12, 16, 3), np.uint8)])
     (tmp_path / "depth").mkdir()
     if name.endswith("npy"):
         values[0, 0] = np.nan
         np.save(tmp_path / "depth" / name, values)
+    elif name.endswith("exr"):
+        save_exr(tmp_path / "depth" / name, values)
     else:
-        assert cv2.imwrite(str(tmp_path / "depth" / name), values)
+        save_grey(tmp_path / "depth" / name, values)
     depth = rig(tmp_path, depth="depth", depth_unit_m=unit_m).depth(0)
     assert depth.shape == (12, 16) and depth.dtype == np.float32 and depth[-1] == pytest.approx(0.4321)
     assert depth[0, 0] == pytest.approx(0 if name.endswith("npy") else 0.4321)

@@ -3,10 +3,9 @@
 import json
 import zipfile
 
-import cv2
 import numpy as np
 import pytest
-from rig_layouts import OPENGL, projected, random_poses, save_picture, seen
+from rig_layouts import OPENGL, projected, random_poses, save_exr, save_picture, seen
 from scipy.spatial.transform import Rotation
 
 from headcast.capture.camera_source import CameraSource, camera_path
@@ -68,13 +67,8 @@ def exported(root, count=3, place="EXR_RGBD", **changes):
     (folder / "metadata.json").write_text(json.dumps(metadata(count, **changes)))
     for k in range(count):
         save_picture(folder / f"rgb/{k}.jpg", 20 * k, SIZE)
-        assert cv2.imwrite(str(folder / f"depth/{k}.exr"), DEPTH + k)
+        save_exr(folder / f"depth/{k}.exr", DEPTH + k)
     return root
-
-
-@pytest.fixture(autouse=True)
-def exr(monkeypatch):
-    monkeypatch.setenv("OPENCV_IO_ENABLE_OPENEXR", "1")
 
 
 WAYS = {

@@ -173,6 +173,9 @@ def test_moments_that_a_camera_lacks_or_has_twice_are_said(tmp_path):
     write(tmp_path / "transforms.json", {"frames": [*frames, frames[0]]})
     with pytest.raises(FormatError, match="found several of camera 0 at timestep 0"):
         open_cameras(tmp_path)
+    write(tmp_path / "transforms.json", {"frames": [{**frame, "camera_id": "left"} for frame in frames]})
+    with pytest.raises(InputError, match=r"expected every camera to have a name of its own, found \['left'\] more than once"):
+        open_cameras(tmp_path)
     write(tmp_path / "transforms.json", {"frames": [{**frames[0], "camera_index": "a"}]})
     with pytest.raises(FormatError, match="expected a whole number of at least 0 as camera_index, found 'a'"):
         open_cameras(tmp_path)

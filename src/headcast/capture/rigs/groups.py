@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, TypeVar
 
 from headcast.capture.pictures import natural_order
 from headcast.capture.written import camera_name
 from headcast.errors import InputError
 
+T = TypeVar("T")
 PicturesAre = Literal["auto", "cameras", "frames"]
 """What pictures in one folder are: views of one moment by several cameras, or frames of one camera that moves."""
 
@@ -27,7 +28,8 @@ def grouped(lens_of: Mapping[str, object], pictures_are: PicturesAre, where: obj
         folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
     if len(folders) > 1:
         _refuse_different_moments(folders, where)
-        return {camera: folders[folder] for folder, camera in _names(list(folders), where).items()}
+        cameras = _names(list(folders), where)
+        return named([cameras[folder] for folder in folders], list(folders.values()), where)
     pictures = next(iter(folders.values()))
     lenses = len(set(lens_of.values()))
     if pictures_are == "auto" and 1 < lenses < len(pictures):
@@ -37,7 +39,15 @@ def grouped(lens_of: Mapping[str, object], pictures_are: PicturesAre, where: obj
         )
     if pictures_are == "frames" or (pictures_are == "auto" and lenses == 1):
         return {"camera": pictures}
-    return {camera_name(PurePosixPath(name).stem, where): [name] for name in pictures}
+    return named([camera_name(PurePosixPath(name).stem, where) for name in pictures], [[name] for name in pictures], where)
+
+
+def named(names: Sequence[str], groups: Sequence[list[T]], where: object) -> dict[str, list[T]]:
+    """Groups by name; raises `InputError` where two have the same."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"expected every camera to have a name of its own, found {twice} more than once, in {where}")
+    return dict(zip(names, groups, strict=True))
 
 
 def _refuse_different_moments(folders: Mapping[str, Sequence[str]], where: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from headcast.capture.cameras import CameraFile, CameraFiles
-from headcast.capture.rigs.groups import PicturesAre, grouped
+from headcast.capture.rigs.groups import PicturesAre, grouped, named
 from headcast.capture.rigs.lens import Lens
 from headcast.capture.rigs.poses import camera_from_world
 from headcast.capture.source import PICTURE_SUFFIXES, open_source
@@ -103,8 +103,9 @@ def _by_index(frames: Frames, file: Path) -> dict[str, list[Mapping[str, Any]]]:
                 f"expected the {len(moments)} moments of the data set from all cameras, found no timestep {absent[0]} of camera {camera} "
                 f"({len(absent)} missing), in {file}"
             )
-    named = {camera: str(listed[moments[0]].get("camera_id", camera)) for camera, listed in sorted(cameras.items())}
-    return {named[camera]: [cameras[camera][moment] for moment in moments] for camera in named}
+    in_order = sorted(cameras)
+    names = [str(cameras[camera][moments[0]].get("camera_id", camera)) for camera in in_order]
+    return named(names, [[cameras[camera][moment] for moment in moments] for camera in in_order], file)
 
 
 def _by_picture(top: Mapping[str, Any], frames: Frames, pictures_are: PicturesAre, file: Path) -> dict[str, list[Mapping[str, Any]]]:
