@@ -6,10 +6,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_nersemble import v1
-from test_record3d import exported
-from test_rgbd import rgbd
-from test_transforms import heads, lens, nerf
+from test_rig_nersemble import v1
+from test_rig_record3d import exported
+from test_rig_rgbd import rgbd
+from test_rig_transforms import heads, lens, nerf
 
 from headcast.capture.rigs import open_cameras
 from headcast.errors import HeadcastError

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recordings import number_of, numbered
 from rig_layouts import save_picture
-from test_nersemble import v1
+from test_rig_nersemble import v1
 
 from headcast.capture.camera_source import CameraSource, camera_path
 from headcast.capture.cameras import CameraFile, CameraFiles

@@ -2,8 +2,8 @@
 
 import numpy as np
 from rig_layouts import save_picture
-from test_colmap import PINHOLE, project
-from test_nersemble import v1
+from test_rig_colmap import PINHOLE, project
+from test_rig_nersemble import v1
 
 from headcast.capture.cameras import CameraFiles
 from headcast.cli.main import main
@@ -30,7 +30,7 @@ def test_the_distance_is_to_what_all_cameras_look_at(tmp_path, capsys):
     turned = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
     poses = {"a.png": np.eye(4), "b.png": np.eye(4)}
     poses["a.png"][2, 3], poses["b.png"][:3, :3], poses["b.png"][2, 3] = 2, turned, 3
-    from test_colmap import write_model
+    from test_rig_colmap import write_model
 
     write_model(tmp_path / "sparse/0", {1: PINHOLE, 2: PINHOLE}, {"a.png": (1, poses["a.png"]), "b.png": (2, poses["b.png"])}, False)
     assert main(["cameras", str(tmp_path)]) == 0
