@@ -8,7 +8,7 @@ import pytest
 import headcast
 
 ORDER = [
-    "errors", "compiled", "threads", "geometry", "store", "heads", "render", "solve", "perceive", "capture", "track",
+    "errors", "compiled", "threads", "geometry", "store", "heads", "render", "solve", "perceive", "capture", "track", "parse",
     "avatars", "animate", "export", "evaluate", "viewer", "studio", "cli",
 ]  # fmt: skip
 SOURCE = Path(headcast.__file__).parent

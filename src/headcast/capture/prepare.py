@@ -153,7 +153,7 @@ def _admit(paths: CapturePaths, recording: InputFile, config_key: str, resume: b
 
 
 def _clear(paths: CapturePaths) -> None:
-    for folder in (paths.parts, paths.mattes):
+    for folder in (paths.parts, paths.mattes, paths.parsing.root):
         if folder.is_dir():
             shutil.rmtree(folder)
     paths.about.unlink(missing_ok=True)

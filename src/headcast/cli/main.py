@@ -13,6 +13,7 @@ from headcast.errors import ConfigError, HeadcastError
 VERBS = {
     "track": "Track the head through a video: pose, expression, shape, looks and camera, with a report.",
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
+    "parse": "Label what each pixel of a finished run shows (skin, eyes, hair, cloth …) and which way its surface faces.",
     "export": "Write a finished run in another format.",
     "view": "Show a finished run in the browser.",
     "synth": "Render a video of a head whose every parameter is known.",

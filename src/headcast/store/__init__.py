@@ -13,7 +13,7 @@ from headcast.store.files import (
     write_json,
     write_text,
 )
-from headcast.store.paths import CapturePaths, RunPaths, SyntheticPaths
+from headcast.store.paths import CapturePaths, ParsingPaths, RunPaths, SyntheticPaths
 from headcast.store.spans import frame_spans
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Axis",
     "CapturePaths",
     "InputFile",
+    "ParsingPaths",
     "RunPaths",
     "SyntheticPaths",
     "check_arrays",

@@ -240,7 +240,7 @@ def _admit(request: RunRequest, paths: RunPaths, resume: bool, overwrite: bool) 
 
 def _clear(paths: RunPaths) -> None:
     """Removes what a run writes, `about.json` last, so that a kill in between leaves a folder that can be cleared again."""
-    for folder in (paths.capture.root, paths.camera_captures, paths.overlays, paths.tensorboard, paths.exports):
+    for folder in (paths.capture.root, paths.camera_captures, paths.parsing.root, paths.overlays, paths.tensorboard, paths.exports):
         if folder.is_dir():
             shutil.rmtree(folder)
     for file in (
