@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from headcast.capture.source import Source, open_source
 from headcast.errors import FormatError, InputError
-from headcast.perceive import Matte, Window
+from headcast.perceive import FaceBox, Matte, Window
 from headcast.store import About, CapturePaths, read_arrays
 
 KIND = "capture"
@@ -98,6 +98,11 @@ class Capture:
                 f"found {source.size[1]}×{source.size[0]}. Prepare it again with --overwrite: {self.source_path}"
             )
         return source
+
+    def face_box(self, frame_idx: int) -> FaceBox:
+        """The square around the face; of side 0 where none was found."""
+        x, y, side, roll = self.box[frame_idx].astype(np.float64).tolist()
+        return FaceBox(np.array([x, y]), side, roll)
 
     def frames(
         self, indices: Sequence[int] | Int[ndarray, "chosen"] | None = None

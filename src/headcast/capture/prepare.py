@@ -16,13 +16,29 @@ from headcast.capture.capture import KIND, SCHEMA, Capture
 from headcast.capture.parts import Arrays, Progress, read_progress, write_part
 from headcast.capture.source import Source, SourceFrame, made_by_headcast, open_source
 from headcast.errors import FormatError, InputError
-from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
+from headcast.perceive import (
+    DETECTORS,
+    DetectorName,
+    FaceBox,
+    FaceFinder,
+    FaceFollower,
+    FollowConfig,
+    MatteConfig,
+    Matting,
+    MattingChoice,
+    NetworkMatting,
+    Sighting,
+)
 from headcast.perceive.mesh import LANDMARK_COUNT
 from headcast.solve.step import Step, follow
 from headcast.store import About, CapturePaths, InputFile, frame_spans, half_written, replace_file, write_arrays
 
 _QUEUED = 6
 """Frames that may wait between decoding, landmarks and matting."""
+
+
+_SINCE = {"matting": "mediapipe", "clean_plate": None}
+"""Settings that earlier versions did not have, with what they did: left out of `PrepareConfig.key` so that older captures still count."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,10 @@ class PrepareConfig:
     """Landmark back end: the network inside MediaPipe's wheel, or MediaPipe Tasks with a bundle that you bring."""
     detector_file: Path | None = None
     """The bundle (face_landmarker.task) for `mediapipe_tasks`."""
+    matting: str = "mediapipe"
+    """Who cuts out the person: mediapipe, or a network that you bring as an ONNX file: rvm:FILE, modnet:FILE or bgm2:FILE."""
+    clean_plate: Path | None = None
+    """For bgm2: a picture of the scene without the person, of the frames' size."""
     folder_fps: float = 25.0
     """Frames per second of a folder of pictures, which has no clock of its own."""
     follow: FollowConfig = field(default_factory=FollowConfig)
@@ -42,9 +62,14 @@ class PrepareConfig:
     part_frames: int = 100
     """Frames between two points from which an interrupted preparation can go on."""
 
+    def network_matting(self, size: tuple[int, int]) -> NetworkMatting | None:
+        """The matting network for frames of `size` (height, width), None for MediaPipe's; raises where what the user named cannot be used."""
+        return MattingChoice(self.matting, self.clean_plate).network(self.matte, size)
+
     def key(self) -> str:
         """The settings that change the result, as text."""
-        settings = {name: value for name, value in asdict(self).items() if name not in ("part_frames", "detector_file")}
+        settings = {name: value for name, value in asdict(self).items() if name not in ("part_frames", "detector_file", *_SINCE)}
+        settings |= {name: _contents(getattr(self, name)) for name, usual in _SINCE.items() if getattr(self, name) != usual}
         return json.dumps(settings, sort_keys=True, default=str)
 
 
@@ -79,6 +104,7 @@ def prepare_steps(
     if made_by_headcast(source_path):
         return (yield from _copy(Capture.open(source_path), paths, resume, overwrite))
     source = open_source(source_path, config.folder_fps)
+    network = config.network_matting(source.size)
     recording = _identity(source)
     progress = _admit(paths, recording, config.key(), resume, overwrite)
     if progress is None and paths.about.is_file():
@@ -89,7 +115,7 @@ def prepare_steps(
         yield Step("perceive", done, source.frame_count, message=f"going on at frame {done} of {source.frame_count}")
     else:
         About(KIND, SCHEMA, {"source": recording}, {"unfinished": True, "config": config.key()}).save(paths.unfinished)
-    rows = yield from _perceive(source, paths, config, progress)
+    rows = yield from _perceive(source, paths, config, progress, network or Matting(config.matte))
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
     if progress is not None:
         arrays = {name: np.concatenate([value, arrays[name]]) if arrays else value for name, value in progress.frames.items()}
@@ -111,6 +137,12 @@ def _copy(earlier: Capture, paths: CapturePaths, resume: bool, overwrite: bool) 
         _tidy(paths)
     yield Step("perceive", earlier.frame_count, earlier.frame_count, message=f"using the landmarks and mattes of {earlier.paths.root}")
     return Capture.open(paths.root)
+
+
+def _contents(value: object) -> object:
+    """A setting by what it says; of NAME:FILE and of files, what the file holds, wherever it lies."""
+    name, _, file = str(value).rpartition(":")
+    return f"{name}:{InputFile.of(Path(file)).sha256}" if Path(file).is_file() else value
 
 
 def _identity(source: Source) -> InputFile:
@@ -160,11 +192,12 @@ def _clear(paths: CapturePaths) -> None:
     paths.landmarks.unlink(missing_ok=True)
 
 
-def _perceive(source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None) -> Generator[Step, None, list[Arrays]]:
+def _perceive(
+    source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None, matting: Matting | NetworkMatting
+) -> Generator[Step, None, list[Arrays]]:
     """Arrays of each frame that is not in `progress`. Decoding and matting run beside the landmarks, each on a thread of its own."""
     start = 0 if progress is None else progress.frame_count
     follower = FaceFollower(DETECTORS[config.detector](config.detector_file), FaceFinder(), config.follow)
-    matting = Matting(config.matte)
     if progress is not None:
         follower.state, matting.state = progress.follow, progress.matte
     paths.mattes.mkdir(parents=True, exist_ok=True)
@@ -198,7 +231,7 @@ def _ahead(frames: Iterator[SourceFrame], decoder: ThreadPoolExecutor) -> Iterat
         yield frame
 
 
-def _matte(matting: Matting, paths: CapturePaths, frame: SourceFrame, sighting: Sighting) -> tuple[int, int, int, int]:
+def _matte(matting: Matting | NetworkMatting, paths: CapturePaths, frame: SourceFrame, sighting: Sighting) -> tuple[int, int, int, int]:
     """Writes the matte of a frame and returns its window; zeros where there is no face."""
     if sighting.landmarks is None:
         matting.state = None

@@ -26,7 +26,8 @@ def parse(
     with ProgressBar() as bar:
         made = parsing.parse(Run.open(run), config, overwrite=overwrite, readers=(bar,))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"note: {', '.join(NETWORK_ONLY)} have no labels of their own: they count as what they lie on", markup=False)
+    if config.labels is None:
+        console.print(f"note: {', '.join(NETWORK_ONLY)} have no labels of their own: they count as what they lie on", markup=False)
     if config.preview:
         console.print(f"video:  {made.preview}", markup=False)
     console.print(f"labels and normals: {made.root}", markup=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,8 +19,9 @@ from headcast.errors import ConfigError, InputError
 from headcast.parse.channels import has_normal, write_labels, write_normals
 from headcast.parse.labels import LABELS, NETWORK_ONLY, colored
 from headcast.parse.layers import LayerPainter, Layers
-from headcast.parse.tracked import LearnConfig, TrackedLabeller, bare_normals, samples
+from headcast.parse.tracked import LearnConfig, TrackedLabeller, bare, samples
 from headcast.parse.view import View
+from headcast.perceive import FaceNormals, FaceParser, NamedNetwork
 from headcast.solve.step import Step, follow
 from headcast.store import About, InputFile, ParsingPaths, half_written, replace_file
 from headcast.threads import with_quiet_blas
@@ -36,6 +38,10 @@ _QUEUED = 4
 class ParseConfig:
     """How frames are labelled."""
 
+    labels: str | None = None
+    """A network that labels instead, as an ONNX file that you bring: bisenet:FILE. It also knows glasses, hats, earrings and necklaces."""
+    normals: str | None = None
+    """A network that gives normals instead of the tracked head: face_normals:FILE."""
     largest_px: int = 512
     """Longer side at which the window around the head is labelled; larger windows are enlarged afterwards."""
     preview: bool = True
@@ -48,6 +54,20 @@ class ParseConfig:
             raise ConfigError(f"largest_px must be at least 64, found {self.largest_px}")
         if self.learn.frames < 1 or not 0 <= self.learn.steadiness <= 1:
             raise ConfigError(f"expected at least one frame to learn from and a steadiness from 0 to 1, found {self.learn}")
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """What the user brought, opened and checked."""
+
+    labels: FaceParser | None
+    normals: FaceNormals | None
+
+    @classmethod
+    def of(cls, config: ParseConfig) -> "_Networks":
+        labels = None if config.labels is None else FaceParser(NamedNetwork.of(config.labels, ("bisenet",), "--labels"))
+        normals = None if config.normals is None else FaceNormals(NamedNetwork.of(config.normals, ("face_normals",), "--normals"))
+        return cls(labels, normals)
 
 
 @dataclass(frozen=True)
@@ -73,20 +93,16 @@ def parse_steps(run: Run, config: ParseConfig | None = None, *, overwrite: bool 
 
     Raises:
         InputError: the run has been labelled already and `overwrite` is not set.
+        HeadcastError: a network that the settings name cannot be used.
     """
     config = config or ParseConfig()
-    capture, paths = run.capture, run.paths.parsing
+    capture, paths, networks = run.capture, run.paths.parsing, _Networks.of(config)
     _make_room(paths, overwrite)
     valid = np.flatnonzero(run.track.valid.numpy() & (capture.matte_windows[:, 2] > 0))
     if not len(valid):
         raise InputError(f"expected a frame with a tracked head and a matte, found none in {run.paths.root}")
     painter = LayerPainter(run.track, run.model)
-    chosen = valid[np.unique(np.linspace(0, len(valid) - 1, min(config.learn.frames, len(valid))).round().astype(int))]
-    learned = []
-    for sample in samples(capture, painter, chosen.tolist(), config.largest_px):
-        learned.append(sample)
-        yield Step("learn", len(learned), len(chosen))
-    labeller = TrackedLabeller(painter, learned, config.learn)
+    labeller = None if networks.labels is not None else (yield from _learned(capture, painter, valid, config))
     heads, expected = painter.heads(valid.tolist()), set(valid.tolist())
     writing: deque[Future] = deque()
     with ExitStack() as opened:
@@ -99,10 +115,13 @@ def parse_steps(run: Run, config: ParseConfig | None = None, *, overwrite: bool 
             idx = frame.frame_idx
             if idx >= capture.frame_count:
                 break
-            if idx not in expected or capture.cuts[idx]:
+            if labeller is not None and (idx not in expected or capture.cuts[idx]):
                 labeller.forget()
-            view = View.of(capture, idx, frame.image, config.largest_px) if idx in expected else None
-            parsed = _nothing(capture) if view is None else _parsed(labeller, painter.layers(next(heads), view.window, view.size), view)
+            parsed = _nothing(capture)
+            if idx in expected:
+                view = View.of(capture, idx, frame.image, config.largest_px)
+                layers = painter.layers(next(heads), view.window, view.size)
+                parsed = _labelled(capture, idx, frame.image, networks, labeller, layers, view)
             writing.append(writer.submit(_write, paths, idx, parsed))
             if preview is not None:
                 preview.add(capture.time_s[idx], _panels(frame.image, capture.matte(idx), parsed))
@@ -115,9 +134,38 @@ def parse_steps(run: Run, config: ParseConfig | None = None, *, overwrite: bool 
     return paths
 
 
-def _parsed(labeller: TrackedLabeller, layers: Layers, view: View) -> _Frame:
-    labels, confidence = labeller.label(view, layers)
-    return _Frame(view.whole_labels(labels), view.whole(confidence), _unit(view.whole(bare_normals(layers, labels))))
+def _learned(capture: Capture, painter: LayerPainter, valid: ndarray, config: ParseConfig) -> Generator[Step, None, TrackedLabeller]:
+    """A labeller that knows the clip's colours."""
+    chosen = valid[np.unique(np.linspace(0, len(valid) - 1, min(config.learn.frames, len(valid))).round().astype(int))]
+    learned = []
+    for sample in samples(capture, painter, chosen.tolist(), config.largest_px):
+        learned.append(sample)
+        yield Step("learn", len(learned), len(chosen))
+    return TrackedLabeller(learned, config.learn)
+
+
+def _labelled(
+    capture: Capture,
+    idx: int,
+    image: UInt8[ndarray, "height width 3"],
+    networks: _Networks,
+    labeller: TrackedLabeller | None,
+    layers: Layers,
+    view: View,
+) -> _Frame:
+    """A frame with a face, by the networks that there are and the tracked head for the rest."""
+    points = capture.landmarks_px[idx]
+    if networks.labels is not None:
+        labels, confidence = networks.labels(image, capture.face_box(idx), points)
+        labels[capture.matte(idx) == 0] = 0
+    else:
+        own, trust = labeller.label(view, layers)
+        labels, confidence = view.whole_labels(own), view.whole(trust)
+    if networks.normals is not None:
+        normals = networks.normals(image, points) * (labels > 0)[..., None].astype(np.float32)
+    else:
+        normals = bare(_unit(view.whole(layers.normals)), labels)
+    return _Frame(labels, confidence, normals)
 
 
 def _unit(normals: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
@@ -157,9 +205,11 @@ def _finish(run: Run, paths: ParsingPaths, config: ParseConfig) -> None:
         "frames": run.capture.frame_count,
         "size": list(run.capture.size),
         "labels": list(LABELS),
-        "never_given": list(NETWORK_ONLY),
+        "never_given": [] if config.labels else list(NETWORK_ONLY),
         "config": asdict(config),
     }
-    About(KIND, SCHEMA, {"track": InputFile.of(run.paths.track)}, details).save(paths.about)
+    named = {"labels": config.labels, "normals": config.normals}
+    networks = {name: InputFile.of(Path(text.partition(":")[2])) for name, text in named.items() if text is not None}
+    About(KIND, SCHEMA, {"track": InputFile.of(run.paths.track), **networks}, details).save(paths.about)
     for leftover in half_written(paths.root):
         leftover.unlink()

@@ -49,8 +49,7 @@ def samples(capture: Capture, painter: LayerPainter, chosen: list[int], largest_
 class TrackedLabeller:
     """Labels the frames of a run in order."""
 
-    def __init__(self, painter: LayerPainter, learned: list[Sample], config: LearnConfig):
-        self._painter = painter
+    def __init__(self, learned: list[Sample], config: LearnConfig):
         self._segmenter = Segmenter(learn_colors(learned), config.steadiness)
         self._before: Remembered | None = None
 
@@ -65,6 +64,6 @@ class TrackedLabeller:
         return found.labels, found.confidence
 
 
-def bare_normals(layers: Layers, labels: UInt8[ndarray, "height width"]) -> Float32[ndarray, "height width 3"]:
+def bare(normals: Float32[ndarray, "height width 3"], labels: UInt8[ndarray, "height width"]) -> Float32[ndarray, "height width 3"]:
     """The tracked head's normals where nothing covers it: under hair and clothes its surface is not what the picture shows."""
-    return layers.normals * (1 - of_labels(labels, _COVERED))[..., None].astype(np.float32)
+    return normals * (1 - of_labels(labels, _COVERED))[..., None].astype(np.float32)

@@ -15,7 +15,7 @@ def check_recording(source: Path, config: PrepareConfig) -> None:
     """Opens what can be opened; raises what keeps the recording from being read."""
     files = open_cameras(source)
     if files is None:
-        open_source(source, config.folder_fps)
+        config.check(open_source(source, config.folder_fps))
 
 
 def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig) -> Generator[Step, None, RigCapture]:
