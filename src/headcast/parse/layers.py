@@ -58,6 +58,7 @@ class Layers:
 class PosedHead:
     """A tracked head in world space, metres."""
 
+    frame_idx: int
     vertices: Float32[ndarray, "vertices 3"]
     landmarks: Float32[ndarray, "478 3"]
     down: Float32[ndarray, "3"]
@@ -83,11 +84,11 @@ class LayerPainter:
             vertices = head.posed(track.pose(chosen)).vertices.numpy()
             landmarks = track.landmarks(self._model, chosen).numpy()
             down = -track.world_from_head[chosen].rotation[..., 1].numpy()
-            yield from (PosedHead(*parts) for parts in zip(vertices, landmarks, down))
+            yield from (PosedHead(*parts) for parts in zip(chosen.tolist(), vertices, landmarks, down))
 
     def layers(self, head: PosedHead, window: Window, size: tuple[int, int]) -> Layers:
         """The layers inside a window of the source frame, drawn at `size` (width, height)."""
-        view = self._track.camera.cropped(float(window.left), float(window.top), (window.height, window.width)).resized(size[::-1])
+        view = self._track.camera_at(head.frame_idx).cropped(float(window.left), float(window.top), (window.height, window.width)).resized(size[::-1])
         camera_from_world = view.camera_from_world.rotation.numpy()
         positions = image_positions(torch.from_numpy(head.vertices), view).numpy()
         face, weights, _ = rasterize_arrays(positions, self._faces, *view.size)

@@ -53,6 +53,13 @@ class CapturePaths:
     def parsing(self) -> ParsingPaths:
         return ParsingPaths(self.root / "parsing")
 
+    def pictures(self, factor: int) -> Path:
+        """Pictures of the frames, made smaller by a factor."""
+        return self.root / ("images" if factor == 1 else f"images_{factor}")
+
+    def picture(self, factor: int, frame_idx: int) -> Path:
+        return self.pictures(factor) / f"{frame_idx:06d}.png"
+
     @property
     def preview(self) -> Path:
         """Video of landmarks and mattes."""

@@ -1,12 +1,16 @@
 """What a run was asked to track: one recording, or those of a camera file; perceived into captures in the run's folder."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
-from headcast.capture import Capture, PrepareConfig, RigCapture, open_source, prepare_steps
+import numpy as np
+
+from headcast.capture import Calibration, Capture, PrepareConfig, RigCapture, open_source, prepare_steps
 from headcast.capture.camera_source import CameraSource, camera_path
 from headcast.capture.cameras import CameraFiles
 from headcast.capture.rigs import open_cameras
+from headcast.perceive import Window
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 
@@ -40,8 +44,15 @@ def open_rig(paths: RunPaths) -> RigCapture:
 
 
 def _together(files: CameraFiles, captures: list[Capture]) -> RigCapture:
-    calibrations = tuple(camera.calibration(capture.size) for camera, capture in zip(files.cameras, captures, strict=True))
+    calibrations = tuple(_cropped(camera.calibration(one.source_size), one.crop) for camera, one in zip(files.cameras, captures, strict=True))
     return RigCapture(tuple(captures), calibrations, files.unit_m)
+
+
+def _cropped(calibration: Calibration, crop: Window | None) -> Calibration:
+    """The same camera, its principal point counted from the corner of the capture's crop."""
+    if crop is None or calibration.center_px is None:
+        return calibration
+    return replace(calibration, center_px=calibration.center_px - np.array([crop.left, crop.top]))
 
 
 def depth_source(paths: RunPaths, name: str) -> CameraSource | None:
