@@ -35,6 +35,8 @@ class ShownClip:
     person: Person
     found: np.ndarray
     size: tuple[int, int] = (SIDE, SIDE)
+    source_size: tuple[int, int] = (SIDE, SIDE)
+    center_px: tuple[float, float] = (SIDE / 2, SIDE / 2)
     focal_hint_px: float | None = None
 
     frame_count = FRAMES

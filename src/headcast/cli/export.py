@@ -30,15 +30,16 @@ def export(
         run: Folder of a finished run, or a tracked_flame_params.npz that Video Head Tracker wrote.
         to: arkit: ARKit's 52 expressions over time as CSV, as the Live Link Face app writes it. arrays: one npz for NumPy. glb: a rigged, textured,
             animated head for Blender, game engines and browsers. nerf: pictures, mattes, cameras and heads for training radiance fields and 3D
-            Gaussians. obj, ply: one mesh file per frame. vht: tracked_flame_params.npz of Video Head Tracker (FLAME runs).
-        out: File (arkit, arrays, glb, vht) or folder (nerf, obj, ply) to write to; in the run's own 'exports' folder if not given.
+            Gaussians. nha: the data set of Neural Head Avatars, of a run that 'headcast parse' labelled. obj, ply: one mesh file per frame. vht:
+            tracked_flame_params.npz of Video Head Tracker (FLAME runs).
+        out: File (arkit, arrays, glb, vht) or folder (nerf, nha, obj, ply) to write to; in the run's own 'exports' folder if not given.
         model: The FLAME model of a tracked_flame_params.npz; runs know their own.
         overwrite: Replace an earlier export.
         nerf: What --to nerf writes.
     """
     if nerf != NerfConfig() and to != "nerf":
         raise ConfigError(f"--nerf options are for --to nerf, found --to {to}")
-    capture = None
+    capture = opened = None
     if run.suffix == ".npz":
         # Landmarks take a minute to find on a model that is new here; only arrays hold any.
         head = load_model_for_tracking(model) if to == "arrays" else load_head(model)
@@ -50,5 +51,5 @@ def export(
         albedo = opened.paths.albedo_picture if opened.paths.albedo_picture.is_file() else None
     place = out if out is not None else default_place(folder, to)
     with ProgressBar() as bar:
-        follow(export_track(track, head, to, place, albedo, overwrite, capture, nerf), bar)
+        follow(export_track(track, head, to, place, albedo, overwrite, capture, nerf, opened), bar)
     Console(highlight=False, soft_wrap=True).print(f"wrote {place}", markup=False)

@@ -18,6 +18,8 @@ from headcast.export.flame_texture import fit_flame_texture
 from headcast.export.gltf import export_glb
 from headcast.export.nerf import OWN_FILES as NERF_FILES
 from headcast.export.nerf import NerfConfig, export_nerf
+from headcast.export.nha import OWN_FILES as NHA_FILES
+from headcast.export.nha import export_nha
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.vht import require_flame, write_vht
@@ -27,13 +29,15 @@ from headcast.heads.library import find_head
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
+from headcast.track.run import Run
 
-FormatName = Literal["arkit", "arrays", "glb", "nerf", "obj", "ply", "vht"]
+FormatName = Literal["arkit", "arrays", "glb", "nerf", "nha", "obj", "ply", "vht"]
 _PLACES: dict[FormatName, str] = {
     "arkit": "arkit.csv",
     "arrays": "arrays.npz",
     "glb": "head.glb",
     "nerf": "nerf",
+    "nha": "nha",
     "obj": "obj",
     "ply": "ply",
     "vht": "tracked_flame_params.npz",
@@ -42,7 +46,7 @@ _TEXTURE_COUNT = 100
 """Texture coefficients that Video Head Tracker keeps by default."""
 
 
-_FOLDERS = ("nerf", "obj", "ply")
+_FOLDERS = ("nerf", "nha", "obj", "ply")
 
 
 def default_place(run_folder: Path, name: FormatName) -> Path:
@@ -52,16 +56,17 @@ def default_place(run_folder: Path, name: FormatName) -> Path:
 
 def export_track(
     track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False,
-    capture: Capture | None = None, nerf: NerfConfig | None = None,
+    capture: Capture | None = None, nerf: NerfConfig | None = None, run: Run | None = None,
 ) -> Generator[Step, None, None]:  # fmt: skip
     """Writes a track in another format, one `Step` per piece.
 
     Args:
         model: the head model that the track was made with, landmarks included.
-        out: a file for arkit, arrays, glb and vht, a folder for nerf, obj and ply.
+        out: a file for arkit, arrays, glb and vht, a folder for nerf, nha, obj and ply.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
         capture: the recording, for nerf.
         nerf: what a data set holds.
+        run: all of the run, for nha.
     """
     _make_room(out, name, overwrite)
     albedo = None if albedo_picture is None else np.asarray(Image.open(albedo_picture))
@@ -76,6 +81,8 @@ def export_track(
             raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
         root = load_flame_root(flame_file(model)) if model.about.get("family") == "FLAME" else None
         yield from export_nerf(track, model, capture, out, nerf or NerfConfig(), root)
+    elif name == "nha":
+        yield from _export_nha(run, out, albedo)
     elif name == "obj":
         yield from export_obj(track, model, out, albedo_picture)
     elif name == "ply":
@@ -91,6 +98,16 @@ def flame_file(model: HeadModel) -> Path:
     if file is None:
         raise InputError(f"expected the FLAME file that the track was made with, found nothing for {model.name!r}")
     return file
+
+
+def _export_nha(run: Run | None, out: Path, albedo: UInt8[ndarray, "height width 3"] | None) -> Generator[Step, None, None]:
+    if run is None:
+        raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
+    yield from export_nha(run, out)
+    if run.model.about.get("family") == "FLAME":
+        yield from _export_vht(run.track, run.model, out / _PLACES["vht"], albedo)
+    else:
+        yield Step("export", 1, 1, message=f"{_PLACES['vht']} is left out: that program wants FLAME's parameters, the run has {run.model.name!r}")
 
 
 def _export_vht(track: Track, model: HeadModel, out: Path, albedo: UInt8[ndarray, "height width 3"] | None) -> Generator[Step, None, None]:
@@ -123,8 +140,9 @@ def _make_room(out: Path, name: FormatName, overwrite: bool) -> None:
 
 def _clear(folder: Path, name: FormatName) -> None:
     """Removes an earlier export of the same kind; refuses where there is anything else."""
-    names = NERF_FILES if name == "nerf" else ("head.mtl", "albedo.png")
-    own = [*folder.glob(f"frame_*.{name}"), *(folder / file for file in names if (folder / file).exists())]
+    names = {"nerf": NERF_FILES, "nha": NHA_FILES}.get(name, ("head.mtl", "albedo.png"))
+    frames = "frame_[0-9]*[0-9]" if name == "nha" else f"frame_*.{name}"
+    own = [*folder.glob(frames), *(folder / file for file in names if (folder / file).exists())]
     others = sorted(child.name for child in folder.iterdir() if child not in own)
     if others:
         raise InputError(f"expected nothing but an earlier export, found {', '.join(others[:5])}. Choose another folder: {folder}")

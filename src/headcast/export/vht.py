@@ -31,7 +31,7 @@ _LIMITS_DEG = {
 _JOINTS = {"neck_pose": slice(0, 1), "jaw_pose": slice(1, 2), "eyes_pose": slice(2, 4)}
 _MARGIN = 1e-5
 """How near, as a share of its range, an angle may come to an end: at the end itself the raw number would be infinite."""
-_FIRST_FRAME = 1
+FIRST_FRAME = 1
 """That program numbers the frames of a video from one."""
 _VIEW = "image_0000.png"
 _SCHEMA: dict[str, tuple[Axis, ...]] = {
@@ -78,7 +78,7 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
             "expr": track.expression.numpy(),
             "texture": np.asarray(texture, np.float32),
             "light": np.broadcast_to(light.astype(np.float32), (count, 9, 3)),
-            "frame": np.arange(_FIRST_FRAME, _FIRST_FRAME + count),
+            "frame": np.arange(FIRST_FRAME, FIRST_FRAME + count),
             "view": np.array([_VIEW] * count),
             "n_processed": np.array(count),
             "K": np.array([_focal(track.camera) / max(height, width), center_x / width, from_lower_edge(center_y, height) / height], np.float32),
