@@ -2,14 +2,15 @@
 
     python benchmarks/parsing.py --out FOLDER [--seeds 21 22 23] [--frames 40] [--clips VIDEO …]
 
-Rendered heads have painted hair and no clothes; the truth of eyes, brows and lips is drawn by the true landmarks, that of hair by the painted hair line
-(to 4 mm, how ragged it is). `--clips` are recordings without truth: only speed and flicker are measured there. Runs stay in the folder.
+Rendered heads have painted hair and no clothes; the truth of eyes, brows and lips is drawn by the true landmarks, that of hair by the painted hair
+line (to 4 mm, how ragged it is). `--clips` are recordings without truth: only speed and flicker are measured there. Runs stay in the folder.
 """
 
 import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -97,11 +98,9 @@ def main() -> None:
             RunRequest(video, config=TrackConfig(mode="fast")), options.out / video.stem, resume=(options.out / video.stem).exists()
         )
         rate, found = measured(run)
-        flicker = [float(((a != b) & (a > 0) & (b > 0)).sum() / max((b > 0).sum(), 1)) for a, b in zip(found, found[1:])]
+        flicker = [float(((a != b) & (a > 0) & (b > 0)).sum() / max((b > 0).sum(), 1)) for a, b in pairwise(found)]
         size = f"{run.capture.size[1]}×{run.capture.size[0]}"
-        print(
-            f"{video.name}: {size}, {rate:.1f} frames/s, {100 * float(np.mean(flicker or [0])):.2f} % of the person's labels change from frame to frame"
-        )
+        print(f"{video.name}: {size}, {rate:.1f} frames/s, {100 * float(np.mean(flicker or [0])):.2f} % of the person's labels change per frame")
 
 
 if __name__ == "__main__":
