@@ -128,3 +128,27 @@ def test_an_enlarged_window_keeps_its_labels():
     expected[6 + 10 : 6 + 30, 4 + 20 : 4 + 40] = 17
     # Corners are rounded by less than a pixel.
     assert (whole != expected).sum() <= 4 and set(np.unique(whole)) == {0, 17}
+
+
+def test_networks_that_the_user_brings_label_and_give_normals(labelled, tmp_path):
+    tiny_networks = pytest.importorskip("tiny_networks", reason="the onnx packages are not installed")
+    labels, normals = tiny_networks.chooser(tmp_path / "l.onnx"), tiny_networks.direction(tmp_path / "n.onnx")
+    before = read_parsing(labelled, 1).labels
+    parse(labelled, ParseConfig(labels=f"bisenet:{labels}", normals=f"face_normals:{normals}", preview=False), overwrite=True)
+    parsing, image = read_parsing(labelled, 1), next(labelled.capture.frames([1]))[1]
+    # The tiny network knows hair where red is above ImageNet's mean, and an eye where green is.
+    assert set(np.unique(parsing.labels)) <= {0, 4, 5, 17} and not np.array_equal(parsing.labels, before)
+    assert not parsing.labels[labelled.capture.matte(1) == 0].any()
+    found = read_normals(labelled, 1)
+    known = (np.linalg.norm(found, axis=-1) > 0) & (parsing.labels > 0)
+    expected = image * np.array([1.0, -1, -1])
+    expected /= np.maximum(np.linalg.norm(expected, axis=-1, keepdims=True), 1e-6)
+    assert known.any() and np.median(np.abs(found[known] - expected[known])) < 0.05
+    parse(labelled, overwrite=True)
+
+
+def test_a_network_that_is_none_leaves_the_labels_that_are_there(labelled, capsys):
+    kept = read_parsing(labelled, 1).labels
+    assert main(["parse", str(labelled.paths.root), "--labels", "unet:x.onnx", "--overwrite"]) == 2
+    assert "bisenet:FILE" in capsys.readouterr().err
+    assert (read_parsing(labelled, 1).labels == kept).all()
