@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int32, UInt8
 from numpy import ndarray
 
 from headcast.heads import HeadModel
-from headcast.parse.labels import LABEL_OF
+from headcast.parse.labels import LABEL_OF, of_labels
 from headcast.perceive import Window
 from headcast.perceive.topology import CHIN
 from headcast.render import image_positions, rasterize_arrays
@@ -32,6 +32,7 @@ _PARTS = (
     ("lower_lip", (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95, 78)),
 )
 """Outlines in MediaPipe's landmarks, drawn in this order: the tracked person's own landmarks place them better than regions of a mesh."""
+_REDRAWN = ("mouth", "left_eye", "right_eye")
 _BROWS = (*_PARTS[0][1], *_PARTS[1][1])
 
 
@@ -132,9 +133,8 @@ def vertex_labels(model: HeadModel) -> UInt8[ndarray, "vertices"]:
 
 def _draw_parts(labels: UInt8[ndarray, "height width"], points: Float32[ndarray, "478 2"]) -> None:
     """Replaces eyes and mouth of the mesh by what the landmarks outline, in place, where the face is seen."""
-    eyes, mouth = [LABEL_OF["left_eye"], LABEL_OF["right_eye"]], LABEL_OF["mouth"]
-    face = np.isin(labels, [LABEL_OF["skin"], LABEL_OF["nose"], mouth, *eyes])
-    labels[np.isin(labels, [mouth, *eyes])] = LABEL_OF["skin"]
+    face = of_labels(labels, ("skin", "nose", *_REDRAWN)) > 0
+    labels[of_labels(labels, _REDRAWN) > 0] = LABEL_OF["skin"]
     for name, outline in _PARTS:
         inside = np.zeros(labels.shape, np.uint8)
         # A pixel's centre lies half a pixel from its corner; OpenCV counts from centres.

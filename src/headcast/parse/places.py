@@ -5,14 +5,14 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from numpy import ndarray
 
-from headcast.parse.labels import LABEL_OF
+from headcast.parse.labels import LABEL_OF, of_labels
 from headcast.parse.layers import SCALP, Layers
 
 SKIN, HAIR, CLOTH = range(3)
 """The three materials that colours tell apart; skin stands for everything that the bare head shows."""
 
-_FINE = [LABEL_OF[name] for name in ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "mouth", "upper_lip", "lower_lip")]
-_EARS = [LABEL_OF["left_ear"], LABEL_OF["right_ear"]]
+_FINE = ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "mouth", "upper_lip", "lower_lip")
+_EARS = ("left_ear", "right_ear")
 _FRINGE_M, _SKIN_BEYOND_M, _EAR_BEYOND_M, _NECK_BEYOND_M = 0.025, 0.012, 0.02, 0.045
 """How far from where they surely are hair reaches over the face, and skin beyond the drawn head, ears and neck."""
 _OVER_BROWS_M = 0.01
@@ -26,7 +26,7 @@ _COLLAR_M = 0.06
 def places(layers: Layers) -> Float32[ndarray, "3 height width"]:
     """Weights 0–1 of skin, hair and cloth at each pixel, not normalised."""
     labels, scale = layers.labels, layers.px_per_m
-    head, scalp, neck, ears = labels > 0, labels == SCALP, labels == LABEL_OF["neck"], np.isin(labels, _EARS)
+    head, scalp, neck, ears = labels > 0, labels == SCALP, labels == LABEL_OF["neck"], of_labels(labels, _EARS) > 0
     below, beside = below_chin(layers), _beside(layers)
     above, face, within = below < 0, head & ~scalp, beside < _HEAD_WIDTH_M / 2
     skin = np.where(above, 0.6 * _near(face, _SKIN_BEYOND_M * scale), 0.5 * _near(face, _NECK_BEYOND_M * scale))
@@ -36,7 +36,7 @@ def places(layers: Layers) -> Float32[ndarray, "3 height width"]:
     forehead = below < -(layers.brows_m + _OVER_BROWS_M)
     hair[face] = (0.4 * _near(~face & above, _FRINGE_M * scale) + np.where(forehead, 0.03, 0.004))[face]
     hair[ears], hair[neck] = 0.4, 0.1
-    hair[np.isin(labels, _FINE)] = 0.001
+    hair[of_labels(labels, _FINE) > 0] = 0.001
     cloth = np.where(within, np.clip(below / _COLLAR_M, 0.0, 1.0) ** 2, np.clip(0.5 + below / _COLLAR_M, 0.0, 1.0) ** 2)
     cloth[face & ~neck] = 0.001
     cloth[neck] *= 0.6

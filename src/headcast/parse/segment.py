@@ -8,12 +8,12 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from headcast.parse.colors import ColorModel
-from headcast.parse.labels import LABEL_OF
+from headcast.parse.labels import LABEL_OF, of_labels
 from headcast.parse.layers import SCALP, Layers
 from headcast.parse.places import CLOTH, HAIR, SKIN, below_chin, places
 from headcast.perceive import Window
 
-_SPREADING = [LABEL_OF[name] for name in ("skin", "left_ear", "right_ear", "neck")]
+_SPREADING = ("skin", "left_ear", "right_ear", "neck")
 """What bare skin beyond the drawn head may be: the nearest of these."""
 _RADIUS_M, _EPSILON = 0.005, 4e-4
 """Reach of the guided filter at the head, and the variance of colours (0–1 units) below which it takes differences for noise."""
@@ -65,7 +65,7 @@ class Segmenter:
         shares = mixed / np.maximum(mixed.sum(-1, keepdims=True), 1e-9)
         radius = max(round(_RADIUS_M * layers.px_per_m), 1)
         guide = colors.astype(np.float32) / 255
-        shares = cv2.ximgproc.guidedFilter(guide, np.ascontiguousarray(shares, np.float32), radius, _EPSILON)
+        shares = cv2.ximgproc.guidedFilter(guide, np.ascontiguousarray(shares, np.float32), radius, _EPSILON, scale=0.5 if radius >= 4 else 1.0)
         shares = np.clip(shares, 0, 1)
         small = cv2.cvtColor(colors, cv2.COLOR_RGB2GRAY)
         if before is not None and before.window == window and before.shares.shape == shares.shape:
@@ -99,7 +99,7 @@ def _labels(material: UInt8[ndarray, "height width"], layers: Layers) -> UInt8[n
     """The part of the head where skin was chosen, otherwise hair or cloth."""
     drawn = layers.labels
     own = np.where(drawn == SCALP, LABEL_OF["skin"], drawn)
-    bare = np.isin(drawn, _SPREADING)
+    bare = of_labels(drawn, _SPREADING) > 0
     if bare.any():
         _, nearest = cv2.distanceTransformWithLabels((~bare).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
         beyond = np.zeros(nearest.max() + 1, np.uint8)
