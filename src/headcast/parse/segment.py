@@ -65,7 +65,7 @@ class Segmenter:
         shares = mixed / np.maximum(mixed.sum(-1, keepdims=True), 1e-9)
         radius = max(round(_RADIUS_M * layers.px_per_m), 1)
         guide = colors.astype(np.float32) / 255
-        shares = cv2.ximgproc.guidedFilter(guide, np.ascontiguousarray(shares, np.float32), radius, _EPSILON, scale=0.5 if radius >= 4 else 1.0)
+        shares = cv2.ximgproc.guidedFilter(guide, np.ascontiguousarray(shares, np.float32), radius, _EPSILON)
         shares = np.clip(shares, 0, 1)
         small = cv2.cvtColor(colors, cv2.COLOR_RGB2GRAY)
         if before is not None and before.window == window and before.shares.shape == shares.shape:
