@@ -1,6 +1,6 @@
 """Seconds, megabytes and peak memory of the exports of a finished run, each in a process of its own.
 
-    python benchmarks/export.py RUN [--formats arrays glb nerf obj ply]
+    python benchmarks/export.py RUN [--formats arrays glb nerf …]
 
 Prints a Markdown table. "Decoding" is what reading all pictures of the recording alone takes.
 """
@@ -15,6 +15,10 @@ import time
 from datetime import date
 from pathlib import Path
 
+from headcast.export import FORMATS
+
+_FOR_FLAME = ("flashavatar", "imavatar", "vht")
+"""Formats that a run with the shipped head has no numbers for."""
 _CHILD = """
 import resource, sys, time
 start = time.perf_counter()
@@ -27,21 +31,14 @@ print(code, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--formats", nargs="+", default=["arrays", "glb", "nerf", "obj", "ply"])
+    parser.add_argument("--formats", nargs="+", default=[name for name in FORMATS if name not in _FOR_FLAME])
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {platform.python_version()}, {date.today()}; {arguments.run}: {decoding(arguments.run)}\n")
     print("| format | s | MB | peak MB |\n|---|---|---|---|")
     for name in arguments.formats:
         with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "out"
-            command = [
-                sys.executable,
-                "-c",
-                _CHILD,
-                str(arguments.run),
-                name,
-                str(out if name in ("nerf", "obj", "ply") else out.with_suffix(".bin")),
-            ]
+            out = Path(folder) / FORMATS[name].place
+            command = [sys.executable, "-c", _CHILD, str(arguments.run), name, str(out)]
             lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
             code, seconds, peak = lines[-1].split()
             if code != "0":

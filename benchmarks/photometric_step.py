@@ -21,13 +21,14 @@ from headcast.capture import Capture, prepare
 from headcast.heads import open_head
 from headcast.render import rasterize_arrays
 from headcast.track import TrackConfig, sequence
-from headcast.track.frame import colour_equations, colour_sums, landmark_equations, prior_equations, step_frame, view_of
+from headcast.track.frame import colour_equations, colour_sums, landmark_equations, prior_equations, step_frame
 from headcast.track.light import gamma_shading
 from headcast.track.observation import Picture, observe
 from headcast.track.person import Person
 from headcast.track.pipeline import track_steps
 from headcast.track.points import FrameState, move_points
 from headcast.track.surface import surface_normals
+from headcast.track.view import view_of
 
 SIDE_PX = 256
 CONFIG = TrackConfig(mode="fast")

@@ -8,8 +8,8 @@ import pytest
 import headcast
 
 ORDER = [
-    "errors", "compiled", "threads", "geometry", "store", "heads", "render", "solve", "perceive", "capture", "track", "parse",
-    "avatars", "animate", "export", "evaluate", "viewer", "studio", "cli",
+    "errors", "compiled", "threads", "geometry", "store", "heads", "render", "solve", "perceive", "capture", "expressions", "track",
+    "parse", "avatars", "animate", "export", "evaluate", "viewer", "studio", "cli",
 ]  # fmt: skip
 SOURCE = Path(headcast.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -1,7 +1,12 @@
 """Small tracks with a head that turns and talks, for tests of everything that reads a track."""
 
+from dataclasses import replace
+
+import cv2
+import numpy as np
 import torch
 
+from headcast.capture import Capture
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.track import Track
@@ -41,3 +46,53 @@ def small_track(model: HeadModel, frame_count: int = 5, size: tuple[int, int] = 
         psnr_db=shown * (30 + 4 * random(frame_count)),
         silhouette_iou=shown * (0.9 + 0.08 * random(frame_count)),
     )
+
+
+def with_moving_camera(track: Track) -> Track:
+    """The same heads, and a camera that moves and turns past them."""
+    count, camera = track.frame_count, track.camera
+    turns = torch.linspace(-0.2, 0.2, count)[:, None] * torch.tensor([0.1, 1.0, 0.3])
+    motion = Transform.from_axis_angle(turns, torch.linspace(0, 0.05, count)[:, None] * torch.tensor([1.0, 0.4, -0.6]))
+    poses = motion @ Transform(camera.camera_from_world.rotation.expand(count, 3, 3), camera.camera_from_world.translation.expand(count, 3))
+    return replace(track, cameras=(Camera(camera.focal_px.expand(count, 2), camera.center_px.expand(count, 2), camera.size, poses),))
+
+
+class Recording(Capture):
+    """A capture whose pictures and mattes are known."""
+
+    def __init__(self, track):
+        height, width = track.camera.size
+        rng = np.random.default_rng(0)
+        pictures = [cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 5) for _ in range(track.frame_count)]
+        matte = np.zeros((height, width), np.uint8)
+        matte[10:-5, 20:-20] = 255
+        vars(self).update(pictures=pictures, matte=matte)
+
+    def frames(self, indices=None):
+        for frame in indices:
+            yield int(frame), self.pictures[frame], self.matte
+
+
+class Chart(Recording):
+    """A capture whose colours say which pixel is seen: red grows to the right, green downwards."""
+
+    def __init__(self, track):
+        super().__init__(track)
+        height, width = track.camera.size
+        across, down = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+        picture = np.stack([255 * across, 255 * down, np.full_like(across, 90)], -1).round().astype(np.uint8)
+        vars(self).update(pictures=[picture] * track.frame_count)
+
+
+def assert_seen_as_recorded(camera: Camera, picture: np.ndarray, pixels: np.ndarray, vertices: torch.Tensor) -> None:
+    """The written `picture` (RGB) of a `Chart` shows at `pixels` what the recording shows where its `camera` sees `vertices`."""
+    height, width = camera.size
+    own = camera.project(vertices).numpy()
+    inside = (own > 3).all(1) & (own < np.array([width, height]) - 3).all(1)
+    inside &= (pixels > 2).all(1) & (pixels < np.array(picture.shape[1::-1]) - 2).all(1)
+    assert inside.sum() > 100
+    at = (pixels[inside] - 0.5).astype(np.float32)
+    found = cv2.remap(picture[..., :2].astype(np.float32), at[:, 0], at[:, 1], cv2.INTER_LINEAR)[:, 0] / 255
+    # Eight bits: half a step of colour is a third of a pixel here.
+    np.testing.assert_allclose(found * [width, height], own[inside], atol=0.012 * width)
+    assert np.abs(found * [width, height] - own[inside]).mean() < 0.5

@@ -7,32 +7,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small_tracks import small_track
+from small_tracks import Recording, small_track, with_moving_camera
 from synthetic_models import flame_arrays, flame_vertices, write_flame_pickle
 
-from headcast.capture import Capture
 from headcast.cli.main import main
 from headcast.errors import ConfigError, FormatError, InputError
 from headcast.export import NerfConfig, export_nerf, read_nerf, read_parameters
 from headcast.heads import open_head
 from headcast.heads.flame import load_flame, load_flame_root
 from headcast.solve.step import follow
-
-
-class Recording(Capture):
-    """A capture whose pictures and mattes are known."""
-
-    def __init__(self, track):
-        height, width = track.camera.size
-        rng = np.random.default_rng(0)
-        pictures = [cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 5) for _ in range(track.frame_count)]
-        matte = np.zeros((height, width), np.uint8)
-        matte[10:-5, 20:-20] = 255
-        vars(self).update(pictures=pictures, matte=matte)
-
-    def frames(self, indices=None):
-        for frame in indices:
-            yield int(frame), self.pictures[frame], self.matte
 
 
 def written(folder, track=None, model=None, root=None, **settings):
@@ -44,7 +27,7 @@ def written(folder, track=None, model=None, root=None, **settings):
 
 def centred(track):
     height, width = track.camera.size
-    return replace(track, camera=replace(track.camera, center_px=torch.tensor([width / 2, height / 2])))
+    return replace(track, cameras=(replace(track.camera, center_px=torch.tensor([width / 2, height / 2])),))
 
 
 def seen_by_field_of_view(table, points):
@@ -57,6 +40,16 @@ def seen_by_field_of_view(table, points):
 
 def picture_at(path):
     return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+
+
+def test_a_camera_that_moves_has_a_pose_in_every_frame(tmp_path):
+    track, _ = written(tmp_path, with_moving_camera(small_track(open_head())), cut_neck=False)
+    for picture in read_nerf(tmp_path):
+        frame = int(json.loads((tmp_path / "transforms.json").read_text())["frames"][picture.timestep]["timestep_id"])
+        seen = picture.camera.project(torch.from_numpy(read_parameters(picture)["vertices"])) - picture.camera.center_px
+        camera = track.camera_at(frame)
+        own = camera.project(track.head(open_head()).posed(track.pose(frame)).vertices) - camera.center_px
+        torch.testing.assert_close(seen, own, atol=0.01, rtol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 1.7])
@@ -119,13 +112,15 @@ def test_what_is_below_the_neck_is_left_out_and_only_that(tmp_path):
         assert cut_mask[below].max() < 10 and mask[below].max() == 255
 
 
-@pytest.mark.parametrize(("background", "channels", "outside"), [("black", 3, 0), ("none", 4, None)])
+@pytest.mark.parametrize(("background", "channels", "outside"), [("black", 3, 0), ("none", 4, None), ("recording", 3, "recorded")])
 def test_backgrounds(tmp_path, background, channels, outside):
     _, recording = written(tmp_path, centred(small_track(open_head())), background=background, cut_neck=False)
     picture = picture_at(read_nerf(tmp_path)[0].picture)
     assert picture.shape[2] == channels
     if outside is None:
         np.testing.assert_array_equal(picture[..., 3], recording.matte)
+    elif outside == "recorded":
+        np.testing.assert_array_equal(picture[..., ::-1], recording.pictures[0])
     else:
         assert (picture[recording.matte == 0] == outside).all()
 
@@ -175,6 +170,27 @@ def test_flame_heads_are_written_in_flames_own_numbers(tmp_path):
         np.testing.assert_allclose(canonical["jaw_pose"], [[0.3, 0, 0]])
         assert not canonical["expr"].any() and not canonical["translation"].any()
         np.testing.assert_allclose(canonical["shape"], track.identity)
+
+
+def test_flame_sets_carry_a_motion_for_gaussian_avatars_viewer_and_vhaps_backups(tmp_path):
+    file = tmp_path / "flame2020.pkl"
+    write_flame_pickle(file, flame_arrays())
+    model, root = load_flame(file), load_flame_root(file)
+    track = small_track(model, frame_count=4, invalid=(1,))
+    written(tmp_path / "set", track, model, root, cut_neck=False)
+    with np.load(tmp_path / "set" / "motion.npz") as motion:
+        shapes = {name: value.shape for name, value in motion.items()}
+        counts = {"translation": 3, "rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "expr": 100}
+        offsets = (3, len(model.template) + 120, 3)
+        assert shapes == {name: (3, count) for name, count in counts.items()} | {"shape": (300,), "dynamic_offset": offsets}
+        assert {value.dtype for value in motion.values()} == {np.dtype(np.float32)}
+        for frame, picture in enumerate(read_nerf(tmp_path / "set")):
+            stored = read_parameters(picture)
+            for name in counts:
+                np.testing.assert_array_equal(motion[name][frame], stored[name][0])
+    backups = {name: json.loads((tmp_path / "set" / f"transforms{name}.json").read_text()) for name in ("", "_backup", "_backup_flame")}
+    assert backups["_backup_flame"] == backups[""]
+    assert all("flame_param_path" not in frame for frame in backups["_backup"]["frames"]) and len(backups["_backup"]["frames"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(run):
-    assert main(["export", str(run.paths.root), "--to", "nha", "--overwrite"]) == 0
+    assert main(["export", str(run.paths.root), "--to", "nha"]) == 0
     return run.paths.exports / "nha"
 
 

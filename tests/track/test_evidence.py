@@ -9,13 +9,13 @@ import pytest
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
 from headcast.track.evidence import _residuals, independent_share
-from headcast.track.frame import view_of
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment, Observation, Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
 from headcast.track.person_fit import Keyframes
 from headcast.track.points import FrameState
 from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.view import view_of
 
 _SIDE = 128
 

@@ -7,12 +7,13 @@ import pytest
 
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
-from headcast.track.frame import _landmark_motion, view_of, with_lids_tried
+from headcast.track.frame import _landmark_motion, with_lids_tried
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment, Observation, Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
 from headcast.track.points import FrameState
 from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.view import view_of
 
 _SIDE = 128
 _CONFIG = TrackConfig()

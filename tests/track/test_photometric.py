@@ -5,13 +5,14 @@ import pytest
 
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
-from headcast.track.frame import colour_sums, view_of
+from headcast.track.frame import colour_sums
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.observation import Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
 from headcast.track.photometric import GAMMA, touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
 from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.view import view_of
 
 
 @pytest.fixture(scope="module")

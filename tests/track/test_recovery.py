@@ -11,7 +11,6 @@ from headcast.errors import ConfigError, InputError
 from headcast.geometry import Transform, angle_between, matrix_from_axis_angle
 from headcast.heads import open_head
 from headcast.track import TrackConfig, track_capture
-from headcast.track.frame import view_of
 from headcast.track.keyframes import choose_keyframes
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Window
@@ -20,6 +19,7 @@ from headcast.track.points import FrameState, move_points
 from headcast.track.prefetch import ahead
 from headcast.track.rig import WORLD_FROM_CAMERA, Rig
 from headcast.track.sequence import Clock
+from headcast.track.view import view_of
 
 SIDE, FRAMES = 224, 12
 

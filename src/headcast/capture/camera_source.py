@@ -43,6 +43,7 @@ class CameraSource:
         self.size = self._base.size
         self.frame_count = self._base.frame_count
         self.metadata: SourceMetadata = self._base.metadata
+        _check_poses(self.camera, self.frame_count)
         self._maps = _undistorting(self.camera, self.size)
         self._table = _ColorTable(self.camera.color) if self.camera.color is not None else None
         self._depth = _depth_files(self.camera, files, self.frame_count)
@@ -109,6 +110,12 @@ def _undistorting(camera: CameraFile, size: tuple[int, int]) -> tuple[ndarray, n
     if camera.lens == "fisheye":
         return cv2.fisheye.initUndistortRectifyMap(matrix, coefficients, np.eye(3), matrix, size[::-1], cv2.CV_16SC2)
     return cv2.initUndistortRectifyMap(matrix, coefficients, None, matrix, size[::-1], cv2.CV_16SC2)
+
+
+def _check_poses(camera: CameraFile, frame_count: int) -> None:
+    found = 1 if camera.camera_from_world is None else len(camera.camera_from_world)
+    if found not in (1, frame_count):
+        raise InputError(f"expected one pose of camera {camera.name!r}, or one for each of its {frame_count} frames, found {found}")
 
 
 def _depth_files(camera: CameraFile, files: CameraFiles, frame_count: int) -> list[Path]:

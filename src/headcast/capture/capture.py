@@ -76,14 +76,19 @@ class Capture:
     warnings: tuple[str, ...] = field(default=())
 
     @property
+    def corner_px(self) -> tuple[int, int]:
+        """The upper left corner of the capture's frames in the recording's own: (x, y)."""
+        return (0, 0) if self.crop is None else (self.crop.left, self.crop.top)
+
+    @property
     def center_px(self) -> tuple[float, float]:
         """The middle of the recording's own frames, where its optical axis is expected: (x, y)."""
-        left, top = (0, 0) if self.crop is None else (self.crop.left, self.crop.top)
+        left, top = self.corner_px
         return self.source_size[1] / 2 - left, self.source_size[0] / 2 - top
 
     def in_source(self, points_px: Float[ndarray, "*n 2"]) -> Float[ndarray, "*n 2"]:
         """Where pixel positions of the capture are in the recording's own frames."""
-        return points_px if self.crop is None else points_px + np.array([self.crop.left, self.crop.top], points_px.dtype)
+        return points_px + np.array(self.corner_px, points_px.dtype)
 
     @property
     def frame_count(self) -> int:

@@ -1,6 +1,6 @@
 """Recordings of several cameras, or of one whose lens or path is known: captures with what is known of each camera."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -55,6 +55,8 @@ class RigCapture:
     calibrations: tuple[Calibration, ...]
     unit_m: float | None = 1.0
     """Metres per unit of the cameras' positions; None where nobody knows it, and the head says it."""
+    depths: tuple[Callable[[int], ndarray] | None, ...] = ()
+    """Per camera what gives a frame's measured depth (m along the view, 0 where there is none); empty where none measures any."""
 
     @classmethod
     def single(cls, capture: Recorded) -> "RigCapture":
@@ -74,6 +76,9 @@ class RigCapture:
         if any(known) and not all(known):
             missing = ", ".join(repr(one.name) for one in self.calibrations if one.camera_from_world is None)
             raise InputError(f"expected the poses of all cameras or of none, found none of {missing}")
+
+    def depth_of(self, camera: int) -> Callable[[int], ndarray] | None:
+        return self.depths[camera] if self.depths else None
 
     @property
     def main(self) -> Recorded:

@@ -15,6 +15,8 @@ VERBS = {
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
     "parse": "Label what each pixel of a finished run shows (skin, eyes, hair, cloth …) and which way its surface faces.",
     "export": "Write a finished run in another format.",
+    "combine": "Combine data sets of one person into one to train on.",
+    "convert": "Turn the expressions of one head model into those of another.",
     "view": "Show a finished run in the browser.",
     "synth": "Render a video of a head whose every parameter is known.",
     "evaluate": "Compare a run with the truth.",

@@ -24,10 +24,14 @@ def parse(
         overwrite: Replace earlier labels and normals.
     """
     with ProgressBar() as bar:
-        made = parsing.parse(Run.open(run), config, overwrite=overwrite, readers=(bar,))
+        opened = Run.open(run)
+        made = parsing.parse(opened, config, overwrite=overwrite, readers=(bar,))
     console = Console(highlight=False, soft_wrap=True)
     if config.labels is None:
         console.print(f"note: {', '.join(NETWORK_ONLY)} have no labels of their own: they count as what they lie on", markup=False)
+    names = opened.track.camera_names
+    if len(names) > 1:
+        console.print(f"note: of {len(names)} cameras only the pictures of the first, {names[0]!r}, are labelled", markup=False)
     if config.preview:
         console.print(f"video:  {made.preview}", markup=False)
     console.print(f"labels and normals: {made.root}", markup=False)

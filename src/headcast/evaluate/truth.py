@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from headcast.geometry import Camera, Transform, matrix_from_axis_angle
-from headcast.heads import HeadModel, HeadPose, joint_transforms
+from headcast.geometry import Camera, Transform
+from headcast.heads import HeadModel, HeadPose
 from headcast.store import read_arrays, write_arrays
 
 _SCHEMA = {
@@ -148,16 +148,10 @@ def skull_and_gaze(
     always does.
     """
     shaped = model.shaped(identity)
-    joints = shaped.joints + torch.einsum("fe,ejk->fjk", pose.expression, model.joint_expression_basis)
-    turned = pose.joint_rotations + torch.einsum("fe,ejk->fjk", pose.expression, model.expression_joint_rotations)
-    rotations = matrix_from_axis_angle(turned)
-    skull = pose.world_from_head
-    if "neck" in model.joint_names:
-        chained = joint_transforms(rotations, joints, model.joint_parents)
-        skull = skull @ chained[:, model.joint_names.index("neck")]
-    forward = torch.zeros(len(turned), 2, 3)
+    rotations, _ = shaped.turned_joints(pose)
+    forward = torch.zeros(len(rotations), 2, 3)
     forward[..., 2] = 1.0
     for side, name in enumerate(("left_eye", "right_eye")):
         if name in model.joint_names:
             forward[:, side] = rotations[:, model.joint_names.index(name), :, 2]
-    return skull, forward
+    return shaped.skull(pose), forward

@@ -11,27 +11,16 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.spatial.transform import Rotation
 
 from headcast.errors import FormatError, InputError
+from headcast.expressions import ARKIT_NAMES, convert_expressions, has_arkit_expressions
 from headcast.geometry import matrix_from_axis_angle
-from headcast.heads import HeadModel
+from headcast.heads import HeadModel, HeadPose, open_head
 from headcast.solve.step import Step
 from headcast.store import write_text
 from headcast.track import Track
 
-_EYE = ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")
-_BOTH_MOUTH = ("Smile", "Frown", "Dimple", "Stretch")
-_PAIRED = ("Press", "LowerDown", "UpperUp")
-ARKIT_NAMES: tuple[str, ...] = (
-    *(f"eye{what}{side}" for side in ("Left", "Right") for what in _EYE),
-    *("jawForward", "jawRight", "jawLeft", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRight", "mouthLeft"),
-    *(f"mouth{what}{side}" for what in _BOTH_MOUTH for side in ("Left", "Right")),
-    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
-    *(f"mouth{what}{side}" for what in _PAIRED for side in ("Left", "Right")),
-    *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
-)
-"""In the order of that app's columns."""
 _ANGLES = tuple(f"{part}{angle}" for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll"))
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120, 240)
 
@@ -55,34 +44,40 @@ def export_arkit(track: Track, model: HeadModel, out: Path) -> Generator[Step, N
     +Z, +X being the subject's left, +Y up, +Z out of the face. So a head that turns to its own left has a positive yaw, one that looks down a
     positive pitch. The eyes' are against the skull.
 
+    Expressions of a head without ARKit's are converted, see `convert_expressions`.
+
     Raises:
-        InputError: the head has other expressions than ARKit's.
+        InputError: they have to be converted, and the model has no landmarks.
     """
-    missing = [name for name in ARKIT_NAMES if name not in track.expression_names]
-    if missing:
-        raise InputError(
-            f"ARKit's expressions are those of the open head; {track.model_name!r} lacks {', '.join(missing[:3])} and {len(missing) - 1} more. "
-            "Track again with --model open."
-        )
-    order = [track.expression_names.index(name) for name in ARKIT_NAMES]
-    curves = ArkitCurves((track.time_s - track.time_s[0]).numpy().astype(np.float64), track.expression[:, order].numpy(), _angles(track, model))
+    pose, shown = track.pose(), model
+    if not has_arkit_expressions(model):
+        shown = open_head()
+        pose = yield from convert_expressions(model, shown).steps(pose)
+    order = [shown.expression_names.index(name) for name in ARKIT_NAMES]
+    curves = ArkitCurves((track.time_s - track.time_s[0]).numpy().astype(np.float64), pose.expression[:, order].numpy(), angles_of(pose, shown))
     write_text(out, arkit_text(curves))
     yield Step("export", 1, 1)
 
 
-def _angles(track: Track, model: HeadModel) -> Float[ndarray, "frames 3 3"]:
-    turned = track.joint_rotations + torch.einsum("fe,ejk->fjk", track.expression, model.expression_joint_rotations)
+def angles_of(pose: HeadPose, model: HeadModel) -> Float[ndarray, "frames 3 3"]:
+    """Yaw, pitch and roll (rad) of skull, left and right eye in every frame, as `export_arkit` says."""
+    turned = pose.joint_rotations + torch.einsum("fe,ejk->fjk", pose.expression, model.expression_joint_rotations)
     rotations = matrix_from_axis_angle(turned)
-    skull = track.world_from_head.rotation
+    skull = pose.world_from_head.rotation
     parts = [skull @ rotations[:, model.joint_names.index("neck")] if "neck" in model.joint_names else skull]
     for name in ("left_eye", "right_eye"):
         known = name in model.joint_names
-        parts.append(rotations[:, model.joint_names.index(name)] if known else torch.eye(3).expand(track.frame_count, 3, 3))
+        parts.append(rotations[:, model.joint_names.index(name)] if known else torch.eye(3).expand(len(skull), 3, 3))
     matrix = torch.stack(parts, 1).numpy().astype(np.float64)
     pitch = -np.arcsin(np.clip(matrix[..., 1, 2], -1, 1))
     yaw = np.arctan2(matrix[..., 0, 2], matrix[..., 2, 2])
     roll = np.arctan2(matrix[..., 1, 0], matrix[..., 1, 1])
     return np.stack([yaw, pitch, roll], -1)
+
+
+def rotation_from_angles(angles: Float[ndarray, "frames 3"]) -> Float[ndarray, "frames 3 3"]:
+    """The inverse of `angles_of` for one part."""
+    return Rotation.from_euler("YXZ", angles).as_matrix()
 
 
 def arkit_text(curves: ArkitCurves) -> str:

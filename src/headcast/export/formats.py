@@ -1,9 +1,10 @@
-"""Every format by its short name: what `headcast export --to` offers."""
+"""Every format by its short name, as one table: what `headcast export --to` offers, and what its help says."""
 
-import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,84 +12,250 @@ from numpy import ndarray
 from PIL import Image
 
 from headcast.capture import Capture
-from headcast.errors import InputError
+from headcast.errors import ConfigError, InputError
 from headcast.export.arkit import export_arkit
 from headcast.export.arrays import export_arrays
-from headcast.export.flame_texture import fit_flame_texture
+from headcast.export.bvh import export_bvh
+from headcast.export.colmap import OWN_FILES as COLMAP_FILES
+from headcast.export.colmap import ColmapConfig, export_colmap
+from headcast.export.flashavatar import OWN_FILES as FLASHAVATAR_FILES
+from headcast.export.flashavatar import FlashavatarConfig, export_flashavatar
 from headcast.export.gltf import export_glb
+from headcast.export.imavatar import OWN_FILES as IMAVATAR_FILES
+from headcast.export.imavatar import ImavatarConfig, export_imavatar
+from headcast.export.insta import OWN_FILES as INSTA_FILES
+from headcast.export.insta import InstaConfig, export_insta
 from headcast.export.nerf import OWN_FILES as NERF_FILES
 from headcast.export.nerf import NerfConfig, export_nerf
+from headcast.export.nerfstudio import OWN_FILES as NERFSTUDIO_FILES
+from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio
 from headcast.export.nha import OWN_FILES as NHA_FILES
 from headcast.export.nha import export_nha
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
-from headcast.export.vht import require_flame, write_vht
+from headcast.export.room import make_room
+from headcast.export.usd import export_usd
+from headcast.export.vht import export_vht, require_flame
 from headcast.heads import HeadModel
-from headcast.heads.flame import load_flame_root
+from headcast.heads.flame import FlameRoot, load_flame_root
 from headcast.heads.library import find_head
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
 from headcast.track.run import Run
 
-FormatName = Literal["arkit", "arrays", "glb", "nerf", "nha", "obj", "ply", "vht"]
-_PLACES: dict[FormatName, str] = {
-    "arkit": "arkit.csv",
-    "arrays": "arrays.npz",
-    "glb": "head.glb",
-    "nerf": "nerf",
-    "nha": "nha",
-    "obj": "obj",
-    "ply": "ply",
-    "vht": "tracked_flame_params.npz",
+FormatName = Literal[
+    "arkit", "arrays", "bvh", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "nha", "obj", "ply", "usd", "vht"
+]
+
+_NEEDS_PICTURES = "a data set needs the recording's pictures; expected the folder of a run, found a file of parameters"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be written, and where."""
+
+    track: Track
+    model: HeadModel
+    out: Path
+    albedo_picture: Path | None
+    """sRGB picture in the model's atlas, where there is one."""
+    recording: Capture | None
+    config: Any
+    """The format's settings; None for formats without."""
+    whole_run: Run | None = None
+    """What the track is of, with everything else that was made of it."""
+
+    @property
+    def capture(self) -> Capture:
+        """The recording; raises `InputError` where the track came without one."""
+        if self.recording is None:
+            raise InputError(_NEEDS_PICTURES)
+        return self.recording
+
+    @property
+    def run(self) -> Run:
+        """Raises `InputError` where the track came without one."""
+        if self.whole_run is None:
+            raise InputError(_NEEDS_PICTURES)
+        return self.whole_run
+
+    @cached_property
+    def albedo(self) -> UInt8[ndarray, "height width 3"] | None:
+        return None if self.albedo_picture is None else np.asarray(Image.open(self.albedo_picture).convert("RGB"))
+
+    @property
+    def flame_file(self) -> Path:
+        """Raises `InputError` for other models."""
+        return flame_file(self.model)
+
+    @property
+    def flame_file_if_any(self) -> Path | None:
+        return self.flame_file if self.model.about.get("family") == "FLAME" else None
+
+    @property
+    def flame_root(self) -> FlameRoot:
+        """Raises `InputError` for other models."""
+        return load_flame_root(self.flame_file)
+
+    @property
+    def flame_root_if_any(self) -> FlameRoot | None:
+        return None if self.flame_file_if_any is None else self.flame_root
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: adding one is one entry in `FORMATS` and its name in `FormatName`."""
+
+    help: str
+    place: str
+    """File or folder inside the run's folder of exports."""
+    write: Callable[[Order], Generator[Step, None, None]]
+    own_files: tuple[str, ...] = ()
+    """What an export to a folder consists of, as patterns; empty for formats that are one file."""
+    config: type | None = None
+    """Its settings, which the command line shows under the format's name."""
+    needs_recording: bool = False
+    """It holds the recording's pictures."""
+
+    @property
+    def folder(self) -> bool:
+        return bool(self.own_files)
+
+
+FORMATS: dict[FormatName, Format] = {
+    "arkit": Format(
+        "ARKit's 52 expressions over time as CSV, as the Live Link Face app writes it", "arkit.csv", lambda o: export_arkit(o.track, o.model, o.out)
+    ),
+    "arrays": Format("one npz for NumPy", "arrays.npz", lambda o: export_arrays(o.track, o.model, o.out)),
+    "bvh": Format("motion of head, neck, jaw and eyes as a skeleton", "head.bvh", lambda o: export_bvh(o.track, o.model, o.out)),
+    "colmap": Format(
+        "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
+        "colmap",
+        lambda o: export_colmap(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        COLMAP_FILES,
+        ColmapConfig,
+        needs_recording=True,
+    ),
+    "flashavatar": Format(
+        "FlashAvatar's folders, with metrical-tracker's .frame files (FLAME runs)",
+        "flashavatar",
+        lambda o: export_flashavatar(o.track, o.model, o.capture, o.flame_root, o.out, o.config),
+        FLASHAVATAR_FILES,
+        FlashavatarConfig,
+        needs_recording=True,
+    ),
+    "glb": Format(
+        "a rigged, textured, animated head for Blender, game engines and browsers",
+        "head.glb",
+        lambda o: export_glb(o.track, o.model, o.out, o.albedo),
+    ),
+    "imavatar": Format(
+        "flame_params.json, pictures and masks for IMavatar, PointAvatar and SplattingAvatar (FLAME runs)",
+        "imavatar",
+        lambda o: export_imavatar(o.track, o.model, o.capture, o.flame_root, o.out, o.config),
+        IMAVATAR_FILES,
+        ImavatarConfig,
+        needs_recording=True,
+    ),
+    "insta": Format(
+        "INSTA's data set: cut-out pictures, a mesh, depth and face parts per frame",
+        "insta",
+        lambda o: export_insta(o.track, o.model, o.capture, o.out, o.config),
+        INSTA_FILES,
+        InstaConfig,
+        needs_recording=True,
+    ),
+    "nerf": Format(
+        "pictures, mattes, cameras and heads for GaussianAvatars and other radiance fields and 3D Gaussians",
+        "nerf",
+        lambda o: export_nerf(o.track, o.model, o.capture, o.out, o.config, o.flame_root_if_any),
+        NERF_FILES,
+        NerfConfig,
+        needs_recording=True,
+    ),
+    "nerfstudio": Format(
+        "transforms.json, pictures and masks for nerfstudio: the head at rest and a moving camera",
+        "nerfstudio",
+        lambda o: export_nerfstudio(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        NERFSTUDIO_FILES,
+        NerfstudioConfig,
+        needs_recording=True,
+    ),
+    "nha": Format(
+        "the data set of Neural Head Avatars, of a run that 'headcast parse' labelled",
+        "nha",
+        lambda o: export_nha(o.run, o.out, o.flame_file_if_any),
+        NHA_FILES,
+        needs_recording=True,
+    ),
+    "obj": Format(
+        "one textured mesh file per frame",
+        "obj",
+        lambda o: export_obj(o.track, o.model, o.out, o.albedo_picture),
+        ("frame_*.obj", "head.mtl", "albedo.png"),
+    ),
+    "ply": Format("one coloured mesh file per frame", "ply", lambda o: export_ply(o.track, o.model, o.out, o.albedo), ("frame_*.ply",)),
+    "usd": Format(
+        "the rigged, textured, animated head as USDZ",
+        "head.usdz",
+        lambda o: export_usd(o.track, o.model, o.out, o.albedo_picture),
+    ),
+    "vht": Format(
+        "tracked_flame_params.npz of Video Head Tracker (FLAME runs)",
+        "tracked_flame_params.npz",
+        lambda o: export_vht(o.track, o.model, o.flame_file, o.out, o.albedo),
+    ),
 }
-_TEXTURE_COUNT = 100
-"""Texture coefficients that Video Head Tracker keeps by default."""
 
 
-_FOLDERS = ("nerf", "nha", "obj", "ply")
+def formats_help() -> str:
+    """What every format is, in a sentence each."""
+    return " ".join(f"{name}: {entry.help}." for name, entry in FORMATS.items())
+
+
+def places_help() -> str:
+    """Which formats are files and which folders."""
+    files, folders = (", ".join(name for name, entry in FORMATS.items() if entry.folder == folder) for folder in (False, True))
+    return f"File ({files}) or folder ({folders}) to write to; in the run's own 'exports' folder if not given."
 
 
 def default_place(run_folder: Path, name: FormatName) -> Path:
     """Where an export goes that nobody named a place for."""
-    return RunPaths(run_folder).exports / _PLACES[name]
+    return RunPaths(run_folder).exports / FORMATS[name].place
+
+
+def chosen_config(name: FormatName, configs: dict[str, Any]) -> Any:
+    """The settings of a format among those of all; raises `ConfigError` where others were given that would do nothing."""
+    for other, config in configs.items():
+        if other != name and config != type(config)():
+            raise ConfigError(f"--{other} options are for --to {other}, found --to {name}")
+    return configs.get(name)
 
 
 def export_track(
     track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False,
-    capture: Capture | None = None, nerf: NerfConfig | None = None, run: Run | None = None,
+    capture: Capture | None = None, config: Any = None, run: Run | None = None,
 ) -> Generator[Step, None, None]:  # fmt: skip
     """Writes a track in another format, one `Step` per piece.
 
     Args:
         model: the head model that the track was made with, landmarks included.
-        out: a file for arkit, arrays, glb and vht, a folder for nerf, nha, obj and ply.
+        out: a file or a folder, as `FORMATS` says.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
-        capture: the recording, for nerf.
-        nerf: what a data set holds.
-        run: all of the run, for nha.
+        capture: the recording, for data sets with pictures.
+        config: the format's settings; its defaults where not given.
+        run: all of the run, for data sets with labels and normals.
     """
-    _make_room(out, name, overwrite)
-    albedo = None if albedo_picture is None else np.asarray(Image.open(albedo_picture))
-    if name == "arkit":
-        yield from export_arkit(track, model, out)
-    elif name == "arrays":
-        yield from export_arrays(track, model, out)
-    elif name == "glb":
-        yield from export_glb(track, model, out, albedo)
-    elif name == "nerf":
-        if capture is None:
-            raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
-        root = load_flame_root(flame_file(model)) if model.about.get("family") == "FLAME" else None
-        yield from export_nerf(track, model, capture, out, nerf or NerfConfig(), root)
-    elif name == "nha":
-        yield from _export_nha(run, out, albedo)
-    elif name == "obj":
-        yield from export_obj(track, model, out, albedo_picture)
-    elif name == "ply":
-        yield from export_ply(track, model, out, albedo)
-    else:
-        yield from _export_vht(track, model, out, albedo)
+    entry = FORMATS[name]
+    if config is None and entry.config is not None:
+        config = entry.config()
+    # What a format needs is asked for here; nothing is written before the first step.
+    steps = entry.write(Order(track, model, out, albedo_picture, capture, config, run))
+    make_room(out, name, entry.own_files, overwrite)
+    yield from steps
+    if entry.needs_recording and len(track.cameras) > 1:
+        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the data set")
 
 
 def flame_file(model: HeadModel) -> Path:
@@ -98,52 +265,3 @@ def flame_file(model: HeadModel) -> Path:
     if file is None:
         raise InputError(f"expected the FLAME file that the track was made with, found nothing for {model.name!r}")
     return file
-
-
-def _export_nha(run: Run | None, out: Path, albedo: UInt8[ndarray, "height width 3"] | None) -> Generator[Step, None, None]:
-    if run is None:
-        raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
-    yield from export_nha(run, out)
-    if run.model.about.get("family") == "FLAME":
-        yield from _export_vht(run.track, run.model, out / _PLACES["vht"], albedo)
-    else:
-        yield Step("export", 1, 1, message=f"{_PLACES['vht']} is left out: that program wants FLAME's parameters, the run has {run.model.name!r}")
-
-
-def _export_vht(track: Track, model: HeadModel, out: Path, albedo: UInt8[ndarray, "height width 3"] | None) -> Generator[Step, None, None]:
-    file = flame_file(model)
-    texture_file = file.parent / "FLAME_texture.npz"
-    notes = []
-    if albedo is not None and texture_file.is_file():
-        texture = fit_flame_texture(albedo, texture_file, _TEXTURE_COUNT)
-    else:
-        texture = np.zeros(_TEXTURE_COUNT, np.float32)
-        notes.append(f"texture coefficients are zero: fitting them needs a solved albedo and FLAME_texture.npz beside {file.name}")
-    moved = write_vht(track, model, load_flame_root(file), out, texture)
-    if moved:
-        notes.append(f"{moved} joint angles lay outside of that program's limits and were moved to them")
-    yield Step("export", 1, 1, message="; ".join(notes))
-
-
-def _make_room(out: Path, name: FormatName, overwrite: bool) -> None:
-    folder = name in _FOLDERS
-    taken = any(out.iterdir()) if out.is_dir() else out.exists()
-    if out.exists() and out.is_dir() != folder:
-        raise InputError(f"expected {'a folder' if folder else 'a file'} to write {name} to, found {'a folder' if out.is_dir() else 'a file'}: {out}")
-    if not taken:
-        return
-    if not overwrite:
-        raise InputError(f"there is something already. Use --overwrite to replace it, or another place: {out}")
-    if folder:
-        _clear(out, name)
-
-
-def _clear(folder: Path, name: FormatName) -> None:
-    """Removes an earlier export of the same kind; refuses where there is anything else."""
-    names = {"nerf": NERF_FILES, "nha": NHA_FILES}.get(name, ("head.mtl", "albedo.png"))
-    frames = "frame_[0-9]*[0-9]" if name == "nha" else f"frame_*.{name}"
-    own = [*folder.glob(frames), *(folder / file for file in names if (folder / file).exists())]
-    others = sorted(child.name for child in folder.iterdir() if child not in own)
-    if others:
-        raise InputError(f"expected nothing but an earlier export, found {', '.join(others[:5])}. Choose another folder: {folder}")
-    shutil.rmtree(folder)

@@ -44,12 +44,17 @@ def export_glb(track: Track, model: HeadModel, out: Path, albedo: UInt8[ndarray,
     yield Step("export", 1, 2)
     _write_animation(writer, track)
     writer.write(out)
+    yield Step("export", 2, 2, message=what_a_rig_lacks("glTF", model))
+
+
+def what_a_rig_lacks(name: str, model: HeadModel) -> str:
+    """What of a model has no place in skins and morph targets, as a sentence; empty where nothing is missing."""
     notes = []
     if model.pose_correctives is not None:
-        notes.append("glTF has no place for this model's pose correctives: turned joints lack them")
+        notes.append(f"{name} has no place for this model's pose correctives: turned joints lack them")
     if bool((model.joint_expression_basis != 0).any()):
-        notes.append("glTF joints do not move with expressions: they turn about their places at rest")
-    yield Step("export", 2, 2, message="; ".join(notes))
+        notes.append(f"{name} joints do not move with expressions: they turn about their places at rest")
+    return "; ".join(notes)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def _write_mesh(writer: GlbWriter, head: ShapedHead, corners: _Corners, albedo: 
     names = (ROOT, *model.joint_names)
     rest, normals = head.vertices.numpy(), vertex_normals(head.vertices, model.faces).numpy()
     uv = model.uv.numpy()[corners.uv] * [1, -1] + [0, 1]
-    joints, weights = _strongest(model.skinning_weights.numpy()[corners.vertex])
+    joints, weights = strongest_joints(model.skinning_weights.numpy()[corners.vertex], 4)
     primitive = {
         "attributes": {
             "POSITION": writer.array(rest[corners.vertex], VERTICES, bounds=True),
@@ -85,7 +90,7 @@ def _write_mesh(writer: GlbWriter, head: ShapedHead, corners: _Corners, albedo: 
         "material": 0,
         "targets": [
             {"POSITION": writer.sparse_rows(shift[corners.vertex]), "NORMAL": writer.sparse_rows(turn[corners.vertex])}
-            for shift, turn in _morphs(head, rest, normals)
+            for shift, turn in morphs(head, rest, normals)
         ],
     }
     places = np.concatenate([np.zeros((1, 3), np.float32), head.joints.numpy()])
@@ -130,18 +135,18 @@ def _without_none(**entries) -> dict[str, Any]:
     return {name: value for name, value in entries.items() if value is not None}
 
 
-def _strongest(weights: Float[ndarray, "corners joints"]) -> tuple[UInt8[ndarray, "corners 4"], Float[ndarray, "corners 4"]]:
-    """The four joints that hold a vertex most, root included, with weights that sum to one."""
+def strongest_joints(weights: Float[ndarray, "corners joints"], count: int) -> tuple[UInt8[ndarray, "corners held"], Float[ndarray, "corners held"]]:
+    """The `count` joints that hold a vertex most, the root included as number 0, with weights that sum to one."""
     whole = np.concatenate([np.maximum(1 - weights.sum(1, keepdims=True), 0), weights], 1)
-    order = np.argsort(-whole, axis=1, kind="stable")[:, :4]
-    order = np.pad(order, ((0, 0), (0, max(0, 4 - order.shape[1]))))
+    order = np.argsort(-whole, axis=1, kind="stable")[:, :count]
+    order = np.pad(order, ((0, 0), (0, max(0, count - order.shape[1]))))
     kept = np.take_along_axis(whole, order, 1)
     kept[:, whole.shape[1] :] = 0
     kept /= kept.sum(1, keepdims=True)
     return np.where(kept > 0, order, 0).astype(np.uint8), kept.astype(np.float32)
 
 
-def _morphs(head: ShapedHead, rest: Float[ndarray, "vertices 3"], normals: Float[ndarray, "vertices 3"]) -> Generator[tuple, None, None]:
+def morphs(head: ShapedHead, rest: Float[ndarray, "vertices 3"], normals: Float[ndarray, "vertices 3"]) -> Generator[tuple, None, None]:
     """Per expression how vertices and normals move; what hardly moves is zero."""
     model = head.model
     neutral = model.neutral_pose()
@@ -163,9 +168,9 @@ def _write_animation(writer: GlbWriter, track: Track) -> None:
         channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 
     move(0, "translation", track.world_from_head.translation)
-    move(0, "rotation", _quaternions(track.world_from_head.rotation))
+    move(0, "rotation", continuous_quaternions(track.world_from_head.rotation))
     for joint in range(len(track.joint_names)):
-        move(1 + joint, "rotation", _quaternions(matrix_from_axis_angle(track.joint_rotations[:, joint])))
+        move(1 + joint, "rotation", continuous_quaternions(matrix_from_axis_angle(track.joint_rotations[:, joint])))
     if track.expression.shape[1]:
         move(1 + len(track.joint_names), "weights", track.expression.reshape(-1))
     writer.scene["animations"] = [{"name": "performance", "channels": channels, "samplers": samplers}]
@@ -181,7 +186,7 @@ def _write_animation(writer: GlbWriter, track: Track) -> None:
     writer.scene["scenes"][0]["nodes"].append(len(nodes) - 1)
 
 
-def _quaternions(rotations: Float[torch.Tensor, "frames 3 3"]) -> Float[torch.Tensor, "frames 4"]:
+def continuous_quaternions(rotations: Float[torch.Tensor, "frames 3 3"]) -> Float[torch.Tensor, "frames 4"]:
     """(x, y, z, w), each on the side of the one before, so that players turn the short way."""
     wxyz = quaternion_from_matrix(rotations)
     signs = torch.sign((wxyz[1:] * wxyz[:-1]).sum(-1))

@@ -4,72 +4,51 @@ The layout is the one that GaussianAvatars reads (Qian et al. 2024) and VHAP wri
 +Y up, looking along −Z; camera to world), `images/`, `fg_masks/`, and for FLAME heads `flame_param/` with `canonical_flame_param.npz`.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy import ndarray
 
 from headcast.capture import Capture
-from headcast.errors import ConfigError, FormatError, HeadcastError, InputError
+from headcast.errors import InputError
+from headcast.export.flame_numbers import FLAME_NUMBERS, flame_numbers
+from headcast.export.pictures import Lens, PictureConfig, Shoot, Shot, check_share, write_picture
+from headcast.export.posed_pictures import PosedPicture, camera_to_world, intrinsics, read_posed_pictures
 from headcast.geometry import Camera, Transform
 from headcast.geometry.conventions import OPENGL_FROM_OPENCV
 from headcast.heads import HeadModel
 from headcast.heads.flame import FlameRoot
 from headcast.solve.step import Step
-from headcast.store import read_arrays, read_json, replace_file, write_arrays, write_json
-from headcast.threads import mapped
+from headcast.store import read_arrays, write_arrays, write_json
 from headcast.track import Track
 
 _OPEN_JAW = 0.3
 """Opening of the canonical head's jaw, rad: lips that are apart can be told apart."""
-_SOFT = 0.015
-"""Width of the edge below the neck, as a share of the picture's: standard deviation."""
 _TEETH = 120
 """Vertices that GaussianAvatars adds to FLAME's; their offsets belong into its files."""
-_COLORS = {"white": 255, "black": 0}
 _SPLITS = ("train", "val", "test")
-OWN_FILES = ("images", "fg_masks", "flame_param", "head_param", "canonical_flame_param.npz", "canonical_head_param.npz", "transforms.json",
+OWN_FILES = ("images", "fg_masks", "flame_param", "head_param", "canonical_flame_param.npz", "canonical_head_param.npz", "motion.npz",
+             "transforms.json", "transforms_backup.json", "transforms_backup_flame.json",
              *(f"transforms_{split}.json" for split in _SPLITS))  # fmt: skip
 
 
 @dataclass(frozen=True)
-class NerfConfig:
+class NerfConfig(PictureConfig):
     """What a data set for radiance fields holds."""
 
-    background: Literal["white", "black", "none"] = "white"
-    """What is behind the person. none: pictures keep their opacity as a fourth channel."""
-    cut_neck: bool = True
-    """Leave out everything below the neck's lower end."""
-    scale: float = 1.0
-    """Size of the pictures against the recording's."""
-    frames: str = ""
-    """Frames to take, as start:stop:step in the recording's numbers; all, if not given. Frames without a face are always left out."""
+    option: ClassVar[str] = "nerf"
+
     test_share: float = 0.3
     """Share of the frames, at the clip's end, that is for testing."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale <= 4:
-            raise ConfigError(f"scale must be above 0 and at most 4, found {self.scale}")
-        if not 0 <= self.test_share < 1:
-            raise ConfigError(f"test_share must be at least 0 and below 1, found {self.test_share}")
-        self.chosen(0)
-
-    def chosen(self, frame_count: int) -> range:
-        """The frames that `frames` names."""
-        try:
-            start, stop, step = (*(int(part) if part.strip() else None for part in self.frames.split(":")), None, None, None)[:3]
-            if self.frames.count(":") > 2 or (self.frames and ":" not in self.frames):
-                raise ValueError
-            return range(frame_count)[start:stop:step]
-        except ValueError as error:
-            raise ConfigError(f"frames must look like start:stop:step, as 0:200:2 or 100:, found {self.frames!r}") from error
+        super().__post_init__()
+        check_share("test_share", self.test_share)
 
 
 def export_nerf(
@@ -86,75 +65,26 @@ def export_nerf(
     Raises:
         InputError: the chosen frames show no face, or the neck is to be cut where the model has none.
     """
-    frames = [frame for frame in config.chosen(track.frame_count) if bool(track.valid[frame])]
-    if not frames:
-        asked = f"frames {config.frames}" if config.frames else "the frames"
-        raise InputError(f"expected a face in some of {asked} of {track.frame_count}, found none. Choose others with --nerf.frames.")
-    middle = track.world_from_head.translation[frames].mean(0)
-    track = _moved(track, -middle)
-    lens = _Lens.of(track.camera, config.scale)
-    neck = _neck_rim(model) if config.cut_neck else None
-    described = [_described(index, frame, lens, track, root is not None) for index, frame in enumerate(frames)]
-    head = track.head(model)
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    (folder / "fg_masks").mkdir(exist_ok=True)
+    frames = config.chosen(track)
+    track = _moved(track, -track.world_from_head.translation[frames].mean(0))
+    lens = Lens.centred(track.camera, config.scale)
+    shoot = Shoot.of(track, model, config, lens)
+    described = [_described(index, frame, shoot.camera(frame), root is not None) for index, frame in enumerate(frames)]
 
-    def write(item: tuple[int, UInt8[ndarray, "height width 3"], UInt8[ndarray, "height width"]]) -> int:
-        frame, picture, matte = item
-        entry = described[places[frame]]
-        alpha = lens.view(matte.astype(np.float32) / 255)
-        vertices = head.posed(track.pose(frame)).vertices
-        if neck is not None:
-            alpha *= _above(lens.camera.project(vertices[neck]).numpy(), *alpha.shape)
-        _write_picture(folder / entry["fg_mask_path"], np.rint(255 * alpha).astype(np.uint8))
-        _write_picture(folder / entry["file_path"], _composed(lens.view(picture.astype(np.float32)), alpha, config.background))
+    def write(shot: Shot) -> None:
+        entry = described[shot.index]
+        write_picture(folder / entry["fg_mask_path"], shot.mask())
+        write_picture(folder / entry["file_path"], shot.composed(config.background))
         if root is None:
-            write_arrays(folder / entry["head_param_path"], _own_parameters(track, frame, vertices))
+            write_arrays(folder / entry["head_param_path"], _own_parameters(track, shot.frame, shot.vertices))
         else:
-            write_arrays(folder / entry["flame_param_path"], _flame_parameters(track, model, root, frame))
-        return places[frame]
+            write_arrays(folder / entry["flame_param_path"], _flame_parameters(track, model, root, shot.frame))
 
-    places = {frame: index for index, frame in enumerate(frames)}
-    for done, _ in enumerate(mapped(write, capture.frames(frames)), start=1):
-        yield Step("export", done, len(frames), frame_idx=frames[done - 1])
+    yield from shoot.each(capture, write)
     _write_canonical(folder, track, model, root)
-    _write_tables(folder, described, lens, config.test_share)
-
-
-@dataclass(frozen=True)
-class _Lens:
-    """How pictures of the recording become pictures of the data set."""
-
-    camera: Camera
-    warp: Float[ndarray, "2 3"]
-    """Takes recorded pixels to written ones, pixel centres at whole numbers."""
-
-    @classmethod
-    def of(cls, camera: Camera, scale: float) -> "_Lens":
-        height, width = camera.size
-        focal, center = camera.focal_px * scale, camera.center_px * scale
-        scaled = (height * scale, width * scale)
-        size = tuple(2 * ceil(max(float(c), length - float(c)) - 1e-3) for c, length in zip(center.flip(0), scaled, strict=True))
-        if all(abs(length - 2 * float(c)) < 1e-3 for c, length in zip(center.flip(0), scaled, strict=True)):
-            size = tuple(round(length) for length in scaled)
-        middle = torch.tensor([size[1] / 2, size[0] / 2])
-        shift = (middle - center).numpy().astype(np.float64)
-        warp = np.array([[scale, 0, shift[0] + 0.5 * scale - 0.5], [0, scale, shift[1] + 0.5 * scale - 0.5]])
-        return cls(Camera(focal, middle, (size[0], size[1]), camera.camera_from_world), warp)
-
-    def view(self, picture: Float[ndarray, "height width ..."]) -> Float[ndarray, "out_height out_width ..."]:
-        height, width = self.camera.size
-        if np.allclose(self.warp, np.eye(2, 3)) and picture.shape[:2] == (height, width):
-            return picture
-        warp = self.warp
-        if warp[0, 0] < 1:  # smaller: area means first, so that nothing flickers
-            size = (max(1, round(picture.shape[1] * warp[0, 0])), max(1, round(picture.shape[0] * warp[0, 0])))
-            ratio = np.array([picture.shape[1] / size[0], picture.shape[0] / size[1]])
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            own = warp[[0, 1], [0, 1]] * ratio
-            shift = warp[:, 2] + (own - warp[[0, 1], [0, 1]]) / 2
-            warp = np.array([[own[0], 0, shift[0]], [0, own[1], shift[1]]])
-        return cv2.warpAffine(picture, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    if root is not None:
+        _write_motion(folder, track, model, root, frames)
+    _write_tables(folder, described, lens.camera, config.test_share, root is not None)
 
 
 def _moved(track: Track, shift: Float[torch.Tensor, "3"]) -> Track:
@@ -168,46 +98,8 @@ def _moved(track: Track, shift: Float[torch.Tensor, "3"]) -> Track:
     return replace(track, world_from_head=Transform(head.rotation, head.translation + shift), cameras=tuple(map(moved, track.cameras)))
 
 
-def _neck_rim(model: HeadModel) -> ndarray:
-    """The front, left and right vertex of the neck's lower end."""
-    rim = np.flatnonzero(model.regions["boundary"].numpy()) if "boundary" in model.regions else np.zeros(0, int)
-    if len(rim) < 3:
-        raise InputError(f"cutting below the neck needs a model with a neck that ends; {model.name!r} has none. Use --nerf.no-cut-neck.")
-    places = model.template.numpy()[rim]
-    return rim[[places[:, 2].argmax(), places[:, 0].argmax(), places[:, 0].argmin()]]
-
-
-def _above(rim: Float[ndarray, "3 2"], height: int, width: int) -> Float[ndarray, "height width"]:
-    """1 above the line through the neck's front, as steep as that from side to side; 0 below; soft between."""
-    front, left, right = rim
-    along = left - right
-    along = along / np.linalg.norm(along) if np.linalg.norm(along) > 1e-3 else np.array([1.0, 0.0])
-    up = np.array([along[1], -along[0]]) if along[0] > 0 else np.array([-along[1], along[0]])
-    x, y = np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32)[:, None] + 0.5
-    distance = (x - front[0]) * up[0] + (y - front[1]) * up[1]
-    return (1 / (1 + np.exp(np.clip(-1.702 * distance / (_SOFT * width), -50, 50)))).astype(np.float32)
-
-
-def _composed(
-    picture: Float[ndarray, "height width 3"], alpha: Float[ndarray, "height width"], background: str
-) -> UInt8[ndarray, "height width channels"]:
-    if background == "none":
-        return np.rint(np.concatenate([picture, 255 * alpha[..., None]], -1)).astype(np.uint8)
-    behind = np.float32(_COLORS[background])
-    return np.rint(behind + (picture - behind) * alpha[..., None]).astype(np.uint8)
-
-
-def _write_picture(path: Path, picture: UInt8[ndarray, "height width ..."]) -> None:
-    order = {4: cv2.COLOR_RGBA2BGRA, 3: cv2.COLOR_RGB2BGR}.get(picture.shape[2] if picture.ndim == 3 else 0)
-    shown = picture if order is None else cv2.cvtColor(picture, order)
-    with replace_file(path) as temporary:
-        if not cv2.imwrite(str(temporary), shown, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
-            raise HeadcastError(f"could not write {path}. Free some disk space or choose another folder.")
-
-
-def _described(index: int, frame: int, lens: _Lens, track: Track, flame: bool) -> dict[str, Any]:
+def _described(index: int, frame: int, camera: Camera, flame: bool) -> dict[str, Any]:
     name = f"{index:05d}_00.png"
-    world_from_camera = track.camera.camera_from_world.inverse() @ OPENGL_FROM_OPENCV.inverse()
     kind = "flame" if flame else "head"
     return {
         "timestep_index": index,
@@ -215,21 +107,12 @@ def _described(index: int, frame: int, lens: _Lens, track: Track, flame: bool) -
         "timestep_id": f"{frame:06d}",
         "camera_index": 0,
         "camera_id": "0",
-        **_intrinsics(lens.camera),
-        "transform_matrix": world_from_camera.matrix().tolist(),
+        **intrinsics(camera),
+        "transform_matrix": camera_to_world(camera, OPENGL_FROM_OPENCV),
         "file_path": f"images/{name}",
         "fg_mask_path": f"fg_masks/{name}",
         f"{kind}_param_path": f"{kind}_param/{index:05d}.npz",
     }
-
-
-def _intrinsics(camera: Camera) -> dict[str, Any]:
-    height, width = camera.size
-    fx, fy = camera.focal_px.tolist()
-    return {
-        "cx": width / 2, "cy": height / 2, "fl_x": fx, "fl_y": fy, "h": height, "w": width,
-        "camera_angle_x": 2 * float(np.arctan(width / (2 * fx))), "camera_angle_y": 2 * float(np.arctan(height / (2 * fy))),
-    }  # fmt: skip
 
 
 def _own_parameters(track: Track, frame: int, vertices: Float[torch.Tensor, "vertices 3"]) -> dict[str, ndarray]:
@@ -241,25 +124,25 @@ def _own_parameters(track: Track, frame: int, vertices: Float[torch.Tensor, "ver
     }
 
 
-def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: int | None) -> dict[str, ndarray]:
-    """FLAME's numbers of a frame; of the canonical head, whose jaw is a little open, for None."""
-    still = frame is None
-    expression = torch.zeros(1, model.expression_count) if still else track.expression[frame][None]
-    rotation, translation = torch.zeros(1, 3), torch.zeros(1, 3)
-    if not still:
-        rotation, translation = root.parameters(track.world_from_head[[frame]], track.identity, expression)
-    joints = torch.zeros(4, 3) if still else track.joint_rotations[frame]
-    jaw = torch.tensor([[_OPEN_JAW, 0.0, 0.0]]) if still else joints[1][None]
-    return {
-        "translation": translation.numpy(), "rotation": rotation.numpy(), "neck_pose": joints[0][None].numpy(), "jaw_pose": jaw.numpy(),
-        "eyes_pose": joints[2:4].reshape(1, 6).numpy(), "shape": track.identity.numpy(), "expr": expression.numpy(),
-        "static_offset": np.zeros((1, len(model.template) + _TEETH, 3), np.float32),
-    }  # fmt: skip
+def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: int) -> dict[str, ndarray]:
+    return {**flame_numbers(track, root, frame), "static_offset": _no_offset(model)}
+
+
+def _canonical_parameters(track: Track, model: HeadModel) -> dict[str, ndarray]:
+    """FLAME's numbers of the person at rest, the jaw a little open."""
+    zeros = {name: np.zeros((1, count), np.float32) for name, count in FLAME_NUMBERS.items()}
+    jaw = np.array([[_OPEN_JAW, 0, 0]], np.float32)
+    return {**zeros, "jaw_pose": jaw, "shape": track.identity.numpy(), "expr": np.zeros((1, model.expression_count), np.float32),
+            "static_offset": _no_offset(model)}  # fmt: skip
+
+
+def _no_offset(model: HeadModel) -> Float[ndarray, "1 vertices 3"]:
+    return np.zeros((1, len(model.template) + _TEETH, 3), np.float32)
 
 
 def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRoot | None) -> None:
     if root is not None:
-        write_arrays(folder / "canonical_flame_param.npz", _flame_parameters(track, model, root, None))
+        write_arrays(folder / "canonical_flame_param.npz", _canonical_parameters(track, model))
         return
     head = track.head(model)
     write_arrays(
@@ -277,30 +160,29 @@ def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRo
     )
 
 
-def _write_tables(folder: Path, described: Sequence[dict[str, Any]], lens: _Lens, test_share: float) -> None:
-    """All frames, and those of each split; a single camera leaves none to validate on."""
+def _write_motion(folder: Path, track: Track, model: HeadModel, root: FlameRoot, frames: Sequence[int]) -> None:
+    """The clip as GaussianAvatars' viewer takes it as a motion: the numbers of all frames, and offsets that are zero."""
+    each = [flame_numbers(track, root, frame) for frame in frames]
+    motion = {name: np.concatenate([numbers[name] for numbers in each]).astype(np.float32) for name in (*FLAME_NUMBERS, "expr")}
+    offset = np.zeros((len(frames), len(model.template) + _TEETH, 3), np.float32)
+    write_arrays(folder / "motion.npz", {**motion, "shape": each[0]["shape"], "dynamic_offset": offset}, compress=True)
+
+
+def _write_tables(folder: Path, described: Sequence[dict[str, Any]], camera: Camera, test_share: float, flame: bool) -> None:
+    """All frames, and those of each split; a single camera leaves none to validate on. With FLAME also VHAP's two backups of the whole."""
     first_test = len(described) - int(test_share * len(described))
     parts = {"": described, "_train": described[:first_test], "_val": [], "_test": described[first_test:]}
+    if flame:
+        without = [{name: value for name, value in entry.items() if name != "flame_param_path"} for entry in described]
+        parts = {"_backup": without, "_backup_flame": described, **parts}
     for split, entries in parts.items():
         table = {
-            **_intrinsics(lens.camera),
+            **intrinsics(camera),
             "timestep_indices": [entry["timestep_index"] for entry in entries],
             "camera_indices": [0] if entries else [],
             "frames": list(entries),
         }
         write_json(folder / f"transforms{split}.json", table)
-
-
-@dataclass(frozen=True)
-class PosedPicture:
-    """One picture of a data set."""
-
-    picture: Path
-    mask: Path | None
-    camera: Camera
-    timestep: int
-    parameters: Path | None
-    """npz of the head in this frame."""
 
 
 def read_nerf(folder: Path, split: str = "") -> list[PosedPicture]:
@@ -309,38 +191,7 @@ def read_nerf(folder: Path, split: str = "") -> list[PosedPicture]:
     Raises `FormatError` with the file and the entry where something is missing or is no camera, `InputError` where a picture is gone.
     """
     path = folder / (f"transforms_{split}.json" if split else "transforms.json")
-    table = read_json(path)
-    entries: Iterable[dict[str, Any]] = table.get("frames", []) if isinstance(table, dict) else []
-    if not isinstance(table, dict) or not isinstance(entries, list):
-        raise FormatError(f"expected an object with a list of frames, found none in {path}")
-    return [_posed_picture(folder, path, number, {**table, **entry}) for number, entry in enumerate(entries)]
-
-
-def _posed_picture(folder: Path, path: Path, number: int, entry: dict[str, Any]) -> PosedPicture:
-    where = f"frames[{number}] of {path}"
-    try:
-        matrix = np.array(entry["transform_matrix"], np.float64)
-        size = (int(entry["h"]), int(entry["w"]))
-        focal = [float(entry["fl_x"]), float(entry["fl_y"])]
-        center = [float(entry.get("cx", size[1] / 2)), float(entry.get("cy", size[0] / 2))]
-        picture = folder / entry["file_path"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"expected transform_matrix, fl_x, fl_y, w, h and file_path in {where}; {error} is missing or wrong") from error
-    if matrix.shape != (4, 4) or not np.allclose(matrix[:3, :3] @ matrix[:3, :3].T, np.eye(3), atol=1e-3):
-        raise FormatError(f"expected a rigid motion (4×4) as transform_matrix in {where}, found {matrix.tolist()}")
-    if min(focal) <= 0 or min(size) <= 0:
-        raise FormatError(f"expected focal lengths and a size above zero in {where}, found fl {focal}, size {size}")
-    if not picture.is_file():
-        raise InputError(f"expected a picture for {where}, found nothing at {picture}")
-    world_from_camera = Transform.from_matrix(torch.from_numpy(matrix).float()) @ OPENGL_FROM_OPENCV
-    parameters = entry.get("flame_param_path") or entry.get("head_param_path")
-    return PosedPicture(
-        picture=picture,
-        mask=folder / entry["fg_mask_path"] if entry.get("fg_mask_path") else None,
-        camera=Camera(torch.tensor(focal), torch.tensor(center), size, world_from_camera.inverse()),
-        timestep=int(entry.get("timestep_index", number)),
-        parameters=folder / parameters if parameters else None,
-    )
+    return read_posed_pictures(path, OPENGL_FROM_OPENCV, "fg_mask_path")
 
 
 def read_parameters(picture: PosedPicture) -> dict[str, ndarray]:

@@ -17,7 +17,7 @@ from numpy import ndarray
 from PIL import Image, UnidentifiedImageError
 
 from headcast.errors import FormatError, InputError
-from headcast.export.vht import FIRST_FRAME
+from headcast.export.vht import FIRST_FRAME, export_vht
 from headcast.parse import LABELS, of_labels, read_normals, read_parsing
 from headcast.parse.channels import has_normal
 from headcast.perceive.topology import IRIS_CENTERS
@@ -27,8 +27,9 @@ from headcast.store import read_json, replace_file, write_json
 from headcast.threads import mapped
 from headcast.track.run import Run
 
-OWN_FILES = ("transforms.json", "split.json", "tracked_flame_params.npz")
-"""What an export holds beside the folders of its frames."""
+_PARAMETERS = "tracked_flame_params.npz"
+OWN_FILES = ("frame_[0-9][0-9][0-9][0-9]*", "transforms.json", "split.json", _PARAMETERS)
+"""What an export consists of."""
 _HEAD = 101
 """Code of the head among that program's segments."""
 _BODY = ("background", "cloth")
@@ -55,16 +56,23 @@ class NhaFrame:
     """Of the subject's right and left eye; None where they are marked missing."""
 
 
-def export_nha(run: Run, folder: Path) -> Generator[Step, None, None]:
-    """Writes the frames of a run that show the face, one `Step` each, and `split.json` last: first half for training, second for validation.
+def export_nha(run: Run, folder: Path, flame_file: Path | None = None) -> Generator[Step, None, None]:
+    """Writes the frames of a run in which the first camera sees the face, one `Step` each, a split (first half for training, second for
+    validation), and with the FLAME file that the run was tracked with `tracked_flame_params.npz`.
 
-    Landmarks are those of the tracked head; the parameters themselves are written by `write_vht`.
+    Landmarks are those of the tracked head.
 
-    Raises `InputError` where `headcast parse` has not labelled the run.
+    Raises `InputError` at once where `headcast parse` has not labelled the run or no frame shows a face.
     """
-    track, capture = run.track, run.capture
-    valid = [int(idx) for idx in torch.nonzero(track.valid)[:, 0]]
+    valid = np.flatnonzero(run.track.valid.numpy() & run.capture.found).tolist()
+    if not valid:
+        raise InputError(f"expected a frame with a tracked head, found none in {run.paths.root}")
     read_parsing(run, valid[0])
+    return _written(run, folder, valid, flame_file)
+
+
+def _written(run: Run, folder: Path, valid: list[int], flame_file: Path | None) -> Generator[Step, None, None]:
+    track, capture = run.track, run.capture
     head = track.head(run.model)
     sets = run.model.landmarks["ibug_68"]
 
@@ -95,6 +103,10 @@ def export_nha(run: Run, folder: Path) -> Generator[Step, None, None]:
     numbers = [idx + FIRST_FRAME for idx in valid]
     half = (len(numbers) + 1) // 2
     write_json(folder / "split.json", {"train": numbers[:half], "val": numbers[half:]})
+    if flame_file is not None:
+        yield from export_vht(track, run.model, flame_file, folder / _PARAMETERS, run.albedo_picture)
+    else:
+        yield Step("export", 1, 1, message=f"{_PARAMETERS} is left out: that program wants FLAME's parameters, the run has {run.model.name!r}")
 
 
 def nha_frames(folder: Path) -> list[int]:

@@ -31,6 +31,12 @@ def export_ply(track: Track, model: HeadModel, folder: Path, albedo: UInt8[ndarr
             yield Step("export", frame_idx + 1, track.frame_count, frame_idx=frame_idx)
 
 
+def write_points(path: Path, points: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"]) -> None:
+    """Writes points without faces."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(_ply(points, colors, None, "metres"))
+
+
 def colors_at_vertices(picture: UInt8[ndarray, "height width 3"], model: HeadModel) -> UInt8[ndarray, "vertices 3"]:
     """The picture's colour at each vertex; of a vertex on a seam, at one of its places."""
     place: Int[ndarray, "vertices"] = np.zeros(len(model.template), np.int64)
@@ -42,7 +48,7 @@ def colors_at_vertices(picture: UInt8[ndarray, "height width 3"], model: HeadMod
     return picture[row, column]
 
 
-def _ply(vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"] | None, faces: ndarray, comment: str) -> bytes:
+def _ply(vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"] | None, faces: ndarray | None, comment: str) -> bytes:
     fields = _POSITION + ([] if colors is None else _COLOR)
     table = np.empty(len(vertices), fields)
     for axis, name in enumerate("xyz"):
@@ -53,5 +59,6 @@ def _ply(vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertice
         for channel, (name, _) in enumerate(_COLOR):
             table[name] = colors[:, channel]
             header.append(f"property uchar {name}")
-    header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
-    return "\n".join(header).encode() + b"\n" + table.tobytes() + faces.tobytes()
+    if faces is not None:
+        header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
+    return "\n".join([*header, "end_header"]).encode() + b"\n" + table.tobytes() + (b"" if faces is None else faces.tobytes())

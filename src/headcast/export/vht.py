@@ -5,19 +5,22 @@ unbounded numbers, angle = lower + (tanh(raw) + 1) / 2 · (upper − lower); `K`
 centre y from the lower edge / height).
 """
 
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
 from headcast.errors import FormatError, InputError
+from headcast.export.flame_texture import fit_flame_texture
 from headcast.geometry import Camera, Transform, axis_angle_from_matrix, matrix_from_axis_angle
 from headcast.geometry.conventions import PYTORCH3D_FROM_OPENCV, from_lower_edge
 from headcast.heads import HeadModel
-from headcast.heads.flame import FlameRoot
+from headcast.heads.flame import FlameRoot, load_flame_root
+from headcast.solve.step import Step
 from headcast.store import Axis, read_arrays, write_arrays
 from headcast.track import Track
 from headcast.track.light import sh_basis
@@ -31,6 +34,8 @@ _LIMITS_DEG = {
 _JOINTS = {"neck_pose": slice(0, 1), "jaw_pose": slice(1, 2), "eyes_pose": slice(2, 4)}
 _MARGIN = 1e-5
 """How near, as a share of its range, an angle may come to an end: at the end itself the raw number would be infinite."""
+_TEXTURE_COUNT = 100
+"""Texture coefficients that Video Head Tracker keeps by default."""
 FIRST_FRAME = 1
 """That program numbers the frames of a video from one."""
 _VIEW = "image_0000.png"
@@ -51,6 +56,23 @@ _SCHEMA: dict[str, tuple[Axis, ...]] = {
     "RT": (3, 4),
     "image_size": (2,),
 }
+
+
+def export_vht(
+    track: Track, model: HeadModel, flame_file: Path, path: Path, albedo: UInt8[ndarray, "height width 3"] | None
+) -> Generator[Step, None, None]:
+    """Writes `path` with texture coefficients fitted to the albedo (sRGB, FLAME's layout) where `FLAME_texture.npz` lies beside the model."""
+    texture_file = flame_file.parent / "FLAME_texture.npz"
+    notes = []
+    if albedo is not None and texture_file.is_file():
+        texture = fit_flame_texture(albedo, texture_file, _TEXTURE_COUNT)
+    else:
+        texture = np.zeros(_TEXTURE_COUNT, np.float32)
+        notes.append(f"texture coefficients are zero: fitting them needs a solved albedo and FLAME_texture.npz beside {flame_file.name}")
+    moved = write_vht(track, model, load_flame_root(flame_file), path, texture)
+    if moved:
+        notes.append(f"{moved} joint angles lay outside of that program's limits and were moved to them")
+    yield Step("export", 1, 1, message="; ".join(notes))
 
 
 def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, texture: Float[ndarray, "coefficients"]) -> int:

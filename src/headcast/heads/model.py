@@ -136,15 +136,28 @@ class ShapedHead:
         """The mesh in world space."""
         model = self.model
         vertices = self.vertices + torch.einsum("...e,evk->...vk", pose.expression, model.expression_basis)
-        joints = self.joints + torch.einsum("...e,ejk->...jk", pose.expression, model.joint_expression_basis)
-        turned = pose.joint_rotations + torch.einsum("...e,ejk->...jk", pose.expression, model.expression_joint_rotations)
-        rotations = matrix_from_axis_angle(turned)
+        rotations, joints = self.turned_joints(pose)
         if model.pose_correctives is not None:
             identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
             features = (rotations - identity).flatten(-3)
             vertices = vertices + torch.einsum("...f,fvk->...vk", features, model.pose_correctives)
         skinned = skin(vertices, model.skinning_weights, joint_transforms(rotations, joints, model.joint_parents))
         return Mesh(pose.world_from_head.points(skinned), model.faces)
+
+    def turned_joints(self, pose: HeadPose) -> tuple[Float[Tensor, "*batch joints 3 3"], Float[Tensor, "*batch joints 3"]]:
+        """Each joint's rotation relative to its parent, expressions included, and the place in the head at rest that it turns about (m)."""
+        model = self.model
+        joints = self.joints + torch.einsum("...e,ejk->...jk", pose.expression, model.joint_expression_basis)
+        turned = pose.joint_rotations + torch.einsum("...e,ejk->...jk", pose.expression, model.expression_joint_rotations)
+        return matrix_from_axis_angle(turned), joints
+
+    def skull(self, pose: HeadPose) -> Transform:
+        """World from the head at rest, as the skull moves: it hangs on the joint "neck"; where a model has none it moves with the head."""
+        if "neck" not in self.model.joint_names:
+            return pose.world_from_head
+        chained = joint_transforms(*self.turned_joints(pose), self.model.joint_parents)
+        neck = self.model.joint_names.index("neck")
+        return pose.world_from_head @ Transform(chained.rotation[..., neck, :, :], chained.translation[..., neck, :])
 
 
 def joint_transforms(rotations: Float[Tensor, "*batch joints 3 3"], joints: Float[Tensor, "*batch joints 3"], parents: tuple[int, ...]) -> Transform:

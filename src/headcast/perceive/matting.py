@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Shaped, UInt8
 from numpy import ndarray
 
 from headcast.compiled import compiled
@@ -75,7 +75,7 @@ class Window:
         high = np.clip(np.ceil(middle + reach), low + 1, size[::-1]).astype(int)
         return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
 
-    def cut(self, image: UInt8[ndarray, "..."]) -> UInt8[ndarray, "..."]:
+    def cut(self, image: Shaped[ndarray, "..."]) -> Shaped[ndarray, "..."]:
         """The part of a picture that the window shows."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]
 

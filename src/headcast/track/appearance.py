@@ -11,12 +11,12 @@ from jaxtyping import Bool, Float, Int
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
-from headcast.track.frame import View, view_of
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
 from headcast.track.person import FACE_OVAL, Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.sight import Sight
 from headcast.track.surface import Surface
+from headcast.track.view import View, view_of
 
 
 @dataclass(frozen=True)

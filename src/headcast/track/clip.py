@@ -95,11 +95,12 @@ class Clip:
                 yield Moment(frame_idx, tuple(seen))
 
     def _views(self, camera: int, chosen: Int[np.ndarray, "chosen"]) -> Iterator[Observation]:
-        capture = self.rig.captures[camera]
+        capture, depth = self.rig.captures[camera], self.rig.depth_of(camera)
         levels = int(np.clip(np.log2(self.side_px / _COARSEST_PX) + 1, 1, len(ROBUST)))
         for frame_idx, rgb, matte in capture.frames(chosen[self.seen[camera][chosen]]):
             points, confidence = capture.landmarks_px[frame_idx], capture.confidence[frame_idx]
-            yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera)
+            measured = None if depth is None else depth(frame_idx)
+            yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera, measured)
 
 
 def _source_side(capture: Recorded) -> int:

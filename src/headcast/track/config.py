@@ -17,6 +17,8 @@ class Sigmas:
     """Opening of lips and eyelids, and irises between the corners of the eyes, same unit."""
     color: float = 0.035
     """Picture against model, gamma space 0–1."""
+    depth: float = 0.002
+    """Measured depth, metres."""
     expression: float = 0.6
     """Expression coefficients of models without bounds are taken as unit variance times this; ARKit ones as a width around zero."""
     activation: float = 0.35
@@ -84,6 +86,8 @@ class TrackConfig:
     """Share of a pixel's colour evidence that counts in a working picture of 256 px: neighbouring pixels err alike. In smaller pictures it is less by
     the share of the area, because compression and dithering spoil as many pixels of a small face as of a large one. Once the person is found, it
     goes up or down with how alike neighbours really err."""
+    depth_share: float = 0.05
+    """Share of the evidence of measured depth that counts: neighbouring points err alike."""
     sigmas: Sigmas = field(default_factory=Sigmas)
     motion: Motion = field(default_factory=Motion)
 

@@ -5,11 +5,12 @@ import numpy as np
 from jaxtyping import Float
 
 from headcast.threads import mapped
-from headcast.track.frame import ROBUST, View, view_of
+from headcast.track.frame import ROBUST
 from headcast.track.observation import Picture
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes
 from headcast.track.sight import Sight, all_sights
+from headcast.track.view import View, view_of
 
 _BLOCK_PX = 8
 """Side of the blocks whose means are compared with what independent pixels would give."""

@@ -1,27 +1,22 @@
 """One frame's pose and expression by Gauss–Newton on colours and landmarks, and the normal equations that joint solves build on."""
 
-import functools
 import itertools
-import operator
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from headcast.compiled import compiled
-from headcast.render import rasterize_arrays
 from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
-from headcast.track.light import gamma_shading
-from headcast.track.observation import Moment, Observation, Picture, Window
+from headcast.track.depth import depth_equations
+from headcast.track.equations import Equations, summed
+from headcast.track.observation import Moment, Observation, Picture
 from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, RELATIVE_NOISE, Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
-from headcast.track.rig import Turned
 from headcast.track.sight import Sight, sights
-from headcast.track.surface import surface_normals
+from headcast.track.view import View, view_of
 
 ROBUST = (0.15, 0.03, 0.005)
 """How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
@@ -33,74 +28,6 @@ _SURPRISING_OPENING = 0.25
 """Share of an eye's opening by which detector and model may differ before closed and open lids are both tried."""
 _SETTLED = 8.0
 """A step that gains less (in units of half a squared standard deviation) is the last on its level: the next would gain a fraction of that."""
-
-_STEEPEST = 4.0
-"""Depth that neighbouring pixels of one surface may differ by, in pixels; more is an outline. There the picture mixes what is before with what is
-behind, and its gradient is that of the outline, not of the skin: it would pull the head's edge outwards by half a pixel."""
-
-
-@dataclass(frozen=True)
-class Equations:
-    """A quadratic model of a frame's cost: `x·matrix·x/2 − right·x` for a step x of the unknowns (shared ones, where asked for, come last)."""
-
-    matrix: Float[np.ndarray, "n n"]
-    right: Float[np.ndarray, "n"]
-    cost: float = 0.0
-    """Where the step is zero."""
-
-    def turned(self, turned: Turned) -> "Equations":
-        """Of a frame's unknowns in rig space, from those in a camera's."""
-        return Equations(turned.of_frame(turned.of_frame(self.matrix).T), turned.of_frame(self.right), self.cost)
-
-    def spread(self, turned: Turned) -> "Equations":
-        """The same with the shared unknowns."""
-        return Equations(turned.of_clip(turned.of_clip(self.matrix).T), turned.of_clip(self.right), self.cost)
-
-    def __add__(self, other: "Equations") -> "Equations":
-        return Equations(self.matrix + other.matrix, self.right + other.right, self.cost + other.cost)
-
-
-def summed(parts: Iterable[Equations]) -> Equations:
-    """The sum of one or more."""
-    return functools.reduce(operator.add, parts)
-
-
-@dataclass(frozen=True)
-class View:
-    """A rendered frame: what is visible where, before colours are compared."""
-
-    motion: Motion
-    face: np.ndarray
-    barycentric: np.ndarray
-    depth: np.ndarray
-    shading: Float[np.ndarray, "vertices 3"]
-    normals: Float[np.ndarray, "vertices 3"]
-    inner: Float[np.ndarray, "height width"]
-    """1 where a pixel and all around it show one piece of the surface, 0 along outlines."""
-
-
-def view_of(person: Person, state: FrameState, window: Window, light: Float[np.ndarray, "9 3"] | None = None) -> View:
-    """Moves, shades and rasterises the surface in a window."""
-    surface = person.tracked.surface
-    motion = move_points(
-        surface.basis, person.rest, person.skeleton, person.tracked.unknowns, state, window.focal(person.focal_px), window.center(person.center_px)
-    )
-    positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
-    face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
-    normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
-    shading = gamma_shading(normals, person.world_from_camera, person.light if light is None else light)
-    inner = _inner(face, depth, surface.face_weight, _STEEPEST / float(window.focal(person.focal_px).mean()))
-    return View(motion, face, barycentric, depth, shading, normals, inner)
-
-
-def _inner(
-    face: Int[np.ndarray, "height width"], depth: Float[np.ndarray, "height width"], face_weight: Float[np.ndarray, "faces"], steepest: float
-) -> Float[np.ndarray, "height width"]:
-    """1 for pixels around which all faces count and no depth differs by more than `steepest` times the depth, 0 elsewhere."""
-    around = np.ones((3, 3), np.uint8)
-    counted = cv2.erode(np.take(np.append(face_weight > 0, False).astype(np.uint8), face), around, borderValue=0)
-    nearest, farthest = cv2.erode(depth, around), cv2.dilate(depth, around)
-    return (counted * (np.maximum(farthest - depth, depth - nearest) <= steepest * depth)).astype(np.float32)
 
 
 def colour_sums(person: Person, view: View, picture: Picture, robust: float = ROBUST[0], slack_px: float = _SLACK_PX) -> PhotometricSums:
@@ -353,6 +280,8 @@ def _data_equations(person: Person, moment: Moment, state: FrameState, config: T
         sums = colour_sums(own, view, picture, ROBUST[at])
         data = colour_equations(own, view, sums, config)
         data += landmark_equations(own, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
+        if picture.depth is not None:
+            data += depth_equations(own, view, picture, config.sigmas.depth, config.depth_share, shared=False)
         parts.append(data.turned(sight.turned))
         seen.append(sums)
     return summed(parts), seen

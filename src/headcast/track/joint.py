@@ -13,13 +13,15 @@ from scipy.linalg import cho_factor, cho_solve
 
 from headcast.threads import mapped, meanwhile
 from headcast.track.config import TrackConfig
-from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, view_of, with_shared
+from headcast.track.depth import depth_equations
+from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, with_shared
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
 from headcast.track.sight import Sight, sights
 from headcast.track.surface import surface_normals
+from headcast.track.view import view_of
 
 _SLACK_PX = 0.4
 """Residuals that are no surprise, in pixels' worth of gradient: keyframes are farther out of place than a frame that follows another."""
@@ -151,6 +153,9 @@ def _view_system(
     colours = weighted_rows(surface, sums, active, rows)
     matrix, right = colours.equations()
     matrix, right = share * matrix + points.matrix, share * right + points.right
+    if picture.depth is not None:
+        measured = depth_equations(person, view, picture, config.sigmas.depth, config.depth_share, shared=True).spread(turned)
+        matrix, right = matrix + measured.matrix, right + measured.right
     # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
     slide = np.matmul(moves.rest_jacobian, across[active]).astype(np.float32)
     xx, xy, yy = vertex_tensors(surface, sums)[active].T

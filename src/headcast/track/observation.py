@@ -58,6 +58,8 @@ class Picture:
     """Gamma space."""
     gradient: Float[np.ndarray, "height width 3 2"]
     matte: Float[np.ndarray, "height width"]
+    depth: Float[np.ndarray, "height width"] | None = None
+    """Along the view (m), 0 where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def observe(
     side_px: int,
     level_count: int = 2,
     camera: int = 0,
+    depth: Float[np.ndarray, "source_height source_width"] | None = None,
 ) -> Observation:
     """Cuts the window around the landmarks out of a frame; outside the source the matte is zero."""
     center = (landmarks.min(0) + landmarks.max(0)) / 2
@@ -104,7 +107,11 @@ def observe(
         interpolation = cv2.INTER_AREA if side_px < source_side_px else cv2.INTER_LINEAR
         image = cv2.resize(image, (side_px, side_px), interpolation=interpolation)
         alpha = cv2.resize(alpha, (side_px, side_px), interpolation=interpolation)
-    levels = [Picture(window, image, picture_gradient(image), alpha)]
+    measured = None
+    if depth is not None:
+        # Never a mean of two depths: between a nose and the cheek behind it there is nothing.
+        measured = cv2.resize(_cut(depth, left, top, source_side_px), (side_px, side_px), interpolation=cv2.INTER_NEAREST)
+    levels = [Picture(window, image, picture_gradient(image), alpha, measured)]
     for _ in range(level_count - 1):
         levels.append(_halved(levels[-1]))
     return Observation(frame_idx, tuple(levels), landmarks, confidence, camera)
@@ -128,7 +135,8 @@ def _halved(picture: Picture) -> Picture:
     image = cv2.resize(picture.image, size[::-1], interpolation=cv2.INTER_AREA)
     matte = cv2.resize(picture.matte, size[::-1], interpolation=cv2.INTER_AREA)
     window = replace(picture.window, scale=picture.window.scale / 2, corner=picture.window.corner / 2, size=size)
-    return Picture(window, image, picture_gradient(image), matte)
+    depth = None if picture.depth is None else np.ascontiguousarray(picture.depth[1::2, 1::2][: size[0], : size[1]])
+    return Picture(window, image, picture_gradient(image), matte, depth)
 
 
 @compiled("f4[:,:,::1], f4[:,:,:,::1]", fastmath=True)

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 
 from headcast.solve import solve_arrow
 from headcast.track.config import TrackConfig
-from headcast.track.frame import Equations, landmark_equations, prior_equations, state_vector, step_frame, summed
+from headcast.track.equations import Equations, summed
+from headcast.track.frame import landmark_equations, prior_equations, state_vector, step_frame
 from headcast.track.observation import Moment
 from headcast.track.person import Person
 from headcast.track.points import FrameState

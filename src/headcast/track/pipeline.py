@@ -201,7 +201,7 @@ def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> S
     for one, calibration in zip(capture.captures, capture.calibrations, strict=True):
         known = calibration.focal_px is not None or "focal_px" in person.fixed
         widths.append(1e-6 if known else sigmas.log_focal_hint if one.focal_hint_px else sigmas.log_focal)
-    measured = capture.posed and capture.unit_m is not None and (len(capture.captures) > 1 or capture.moving)
+    measured = bool(capture.depths) or (capture.posed and capture.unit_m is not None and (len(capture.captures) > 1 or capture.moving))
     size = sigmas.log_size_measured if measured else sigmas.log_size
     return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size, "identity" in person.fixed)
 

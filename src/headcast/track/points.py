@@ -15,6 +15,8 @@ from headcast.heads import HeadModel
 from headcast.threads import in_parts
 
 _LEAST_DEPTH = 0.05
+# What derivatives are of. The compiled kernel knows how many rows there are by the tuple's length, so that its loops have fixed lengths.
+_PIXEL, _POINT = (0, 1), (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -207,12 +209,12 @@ def rodrigues(vector):
 
 @dataclass(frozen=True)
 class Derivatives:
-    """How pixels of points move."""
+    """How pixels of points move, or the points themselves."""
 
-    jacobian: Float[np.ndarray, "chosen 2 unknowns"]
-    """Pixels per unit of each unknown."""
-    rest_jacobian: Float[np.ndarray, "chosen 2 3"]
-    """Pixels per metre of the rest position; times the identity basis it gives the motion with identity."""
+    jacobian: Float[np.ndarray, "chosen rows unknowns"]
+    """Pixels (or metres) per unit of each unknown."""
+    rest_jacobian: Float[np.ndarray, "chosen rows 3"]
+    """The same per metre of the rest position; times the identity basis it gives the motion with identity."""
 
 
 @dataclass(frozen=True)
@@ -231,8 +233,13 @@ class Motion:
 
     def derivatives(self, chosen: Int[np.ndarray, "chosen"] | None = None) -> Derivatives:
         """Of the chosen points, or of all; exact but for the motion of the joints with expression."""
-        if chosen is None:
-            chosen = np.arange(len(self.pixels))
+        return self._derivatives(np.arange(len(self.pixels)) if chosen is None else chosen, _PIXEL)
+
+    def point_derivatives(self, chosen: Int[np.ndarray, "chosen"]) -> Derivatives:
+        """How the chosen points move in camera space, in metres instead of pixels: three rows instead of two."""
+        return self._derivatives(chosen, _POINT)
+
+    def _derivatives(self, chosen: Int[np.ndarray, "chosen"], rows: tuple[int, ...]) -> Derivatives:
         rotations, shifts, pivots, parent_rotations = self.skeleton.posed(self.state, self.unknowns)
         unknowns, count = self.unknowns, self.unknowns.count
         turn_joint = np.concatenate([unknowns.joint_idx, unknowns.driver_joint])
@@ -240,11 +247,12 @@ class Motion:
         turn_axis = np.einsum("tab,tb->ta", parent_rotations[turn_joint], own_axes)
         first_expression = unknowns.expression.start
         turn_column = np.concatenate([np.arange(unknowns.angles.start, unknowns.angles.stop), first_expression + unknowns.driver_expression])
-        jacobian, rest_jacobian = np.empty((len(chosen), 2, count), np.float32), np.empty((len(chosen), 2, 3), np.float32)
+        jacobian = np.empty((len(chosen), len(rows), count), np.float32)
+        rest_jacobian = np.empty((len(chosen), len(rows), 3), np.float32)
         in_parts(
             _differentiate, len(chosen), chosen, self.shaped, self.camera_points, self.basis.expression_basis, self.basis.weights, rotations, shifts,
             pivots, self.skeleton.subtree, self.state.rotation.astype(np.float32), self.state.translation.astype(np.float32),
-            np.asarray(self.focal, np.float32), turn_joint, turn_axis, turn_column, first_expression, jacobian, rest_jacobian, grain=512,
+            np.asarray(self.focal, np.float32), turn_joint, turn_axis, turn_column, first_expression, rows, jacobian, rest_jacobian, grain=512,
         )  # fmt: skip
         return Derivatives(jacobian, rest_jacobian)
 
@@ -299,16 +307,16 @@ def _place(shaped, weights, joint_rotations, joint_shifts, rotation, translation
 
 @compiled(
     "i8, i8, i8[::1], f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], "
-    "i8[::1], f4[:,::1], i8[::1], i8, f4[:,:,::1], f4[:,:,::1]",
+    "i8[::1], f4[:,::1], i8[::1], i8, UniTuple(i8, 2), f4[:,:,::1], f4[:,:,::1]",
     fastmath=True,
 )
 def _differentiate(
     first, last, chosen, shaped, camera_points, expression_basis, weights, joint_rotations, joint_shifts, pivots, subtree, rotation, translation,
-    focal, turn_joint, turn_axis, turn_column, first_expression, jacobian, rest_jacobian,
+    focal, turn_joint, turn_axis, turn_column, first_expression, rows, jacobian, rest_jacobian,
 ):  # fmt: skip
     zero, one = np.float32(0), np.float32(1)
     joint_count = len(pivots)
-    blend, project, head_project = np.empty((3, 3), np.float32), np.zeros((2, 3), np.float32), np.empty((2, 3), np.float32)
+    blend, project, head_project = np.empty((3, 3), np.float32), np.zeros((3, 3), np.float32), np.empty((3, 3), np.float32)
     lever, reach, turned = np.empty((joint_count, 3), np.float32), np.empty(joint_count, np.float32), np.empty(3, np.float32)
     for i in range(first, last):
         n = chosen[i]
@@ -339,9 +347,12 @@ def _differentiate(
             turned[a] = camera_points[n, a] - translation[a]
         # How the pixel moves with the point in camera space, in head space and at rest.
         over = one / max(camera_points[n, 2], np.float32(1e-3))
-        for r in range(2):
-            project[r, r] = focal[r] * over
-            project[r, 2] = -focal[r] * camera_points[n, r] * over * over
+        for r in range(len(rows)):
+            if len(rows) == 2:
+                project[r, r] = focal[r] * over
+                project[r, 2] = -focal[r] * camera_points[n, r] * over * over
+            else:
+                project[r, r] = one
             for a in range(3):
                 head_project[r, a] = zero
                 for b in range(3):
@@ -365,5 +376,5 @@ def _differentiate(
             for a in range(3):
                 b, c = (a + 1) % 3, (a + 2) % 3
                 across = turn_axis[t, b] * lever[j, c] - turn_axis[t, c] * lever[j, b]
-                for r in range(2):
+                for r in range(len(rows)):
                     jacobian[i, r, turn_column[t]] += head_project[r, a] * across

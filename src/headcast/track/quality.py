@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from headcast.compiled import compiled
-from headcast.track.frame import View, landmark_residuals, view_of
+from headcast.track.frame import landmark_residuals
 from headcast.track.observation import Moment, Observation
 from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.points import FrameState
 from headcast.track.sight import Sight, sights
+from headcast.track.view import View, view_of
 
 
 @dataclass(frozen=True)

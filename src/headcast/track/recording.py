@@ -1,16 +1,17 @@
 """What a run was asked to track: one recording, or those of a camera file; perceived into captures in the run's folder."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
 
 from headcast.capture import Calibration, Capture, PrepareConfig, RigCapture, open_source, prepare_steps
 from headcast.capture.camera_source import CameraSource, camera_path
 from headcast.capture.cameras import CameraFiles
 from headcast.capture.rigs import open_cameras
-from headcast.perceive import Window
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 
@@ -32,7 +33,7 @@ def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig) -> Gene
     for camera in files.cameras:
         place = paths.camera_capture(camera.name).root
         captures.append((yield from prepare_steps(camera_path(paths.cameras, camera.name), place, config, resume=True)))
-    return _together(files, captures)
+    return _together(paths, files, captures)
 
 
 def open_rig(paths: RunPaths) -> RigCapture:
@@ -40,22 +41,31 @@ def open_rig(paths: RunPaths) -> RigCapture:
     if not paths.cameras.is_file():
         return RigCapture.single(Capture.open(paths.capture.root))
     files = CameraFiles.load(paths.cameras)
-    return _together(files, [Capture.open(paths.camera_capture(camera.name).root) for camera in files.cameras])
+    return _together(paths, files, [Capture.open(paths.camera_capture(camera.name).root) for camera in files.cameras])
 
 
-def _together(files: CameraFiles, captures: list[Capture]) -> RigCapture:
-    calibrations = tuple(_cropped(camera.calibration(one.source_size), one.crop) for camera, one in zip(files.cameras, captures, strict=True))
-    return RigCapture(tuple(captures), calibrations, files.unit_m)
+def _together(paths: RunPaths, files: CameraFiles, captures: list[Capture]) -> RigCapture:
+    both = list(zip(files.cameras, captures, strict=True))
+    calibrations = tuple(_captured(camera.calibration(capture.source_size), capture) for camera, capture in both)
+    depths = tuple(_depth(CameraSource(camera_path(paths.cameras, camera.name)), capture) if camera.depth else None for camera, capture in both)
+    return RigCapture(tuple(captures), calibrations, files.unit_m, depths if any(depths) else ())
 
 
-def _cropped(calibration: Calibration, crop: Window | None) -> Calibration:
-    """The same camera, its principal point counted from the corner of the capture's crop."""
-    if crop is None or calibration.center_px is None:
-        return calibration
-    return replace(calibration, center_px=calibration.center_px - np.array([crop.left, crop.top]))
+def _captured(calibration: Calibration, capture: Capture) -> Calibration:
+    """What is known of a recording's camera, for the frames that the capture took of it, cut as they are."""
+    center, poses = calibration.center_px, calibration.camera_from_world
+    if center is not None:
+        center = center - np.array(capture.corner_px)
+    if poses is not None and len(poses.translation) > 1:
+        poses = poses[capture.source_frame_idx]
+    return replace(calibration, center_px=center, camera_from_world=poses)
 
 
-def depth_source(paths: RunPaths, name: str) -> CameraSource | None:
-    """Where a camera's depth comes from, where it has any."""
-    source = CameraSource(camera_path(paths.cameras, name))
-    return source if source.has_depth else None
+def _depth(source: CameraSource, capture: Capture) -> Callable[[int], Float32[ndarray, "height width"]]:
+    """What gives the measured depth of a frame of the capture: that of the recording's frame, cut as the picture is."""
+
+    def depth(frame_idx: int) -> Float32[ndarray, "height width"]:
+        whole = source.depth(int(capture.source_frame_idx[frame_idx]))
+        return whole if capture.crop is None else capture.crop.cut(whole)
+
+    return depth

@@ -40,6 +40,8 @@ class Surface:
     """Of the model."""
     face_weight: Float[np.ndarray, "faces"]
     """How much a pixel of the face counts, 0–1."""
+    vertex_weight: Float[np.ndarray, "vertices"]
+    """The same for what is measured at a vertex: the least of the faces around it."""
     uv: Float[np.ndarray, "faces 3 2"]
     """Texture positions, 0–1; (0, 0) is the lower left corner."""
     neighbour_start: Int[np.ndarray, "vertices_plus_1"]
@@ -68,6 +70,8 @@ class Surface:
         vertex_idx, faces = np.unique(all_faces[face_idx], return_inverse=True)
         faces = faces.reshape(-1, 3)
         face_weight = weight[all_faces[face_idx]].min(1)
+        vertex_weight = np.ones(len(vertex_idx), np.float32)
+        np.minimum.at(vertex_weight, faces.reshape(-1), np.repeat(face_weight, 3).astype(np.float32))
         incident_start, incident_face, incident_corner, neighbour_start, neighbour, incident_slot = _neighbourhood(faces, len(vertex_idx))
         return cls(
             vertex_idx=vertex_idx,
@@ -75,6 +79,7 @@ class Surface:
             faces=np.ascontiguousarray(faces, np.int32),
             face_idx=face_idx,
             face_weight=face_weight.astype(np.float32),
+            vertex_weight=vertex_weight,
             uv=np.ascontiguousarray(model.uv.numpy()[model.uv_faces.numpy()[face_idx]], np.float32),
             neighbour_start=neighbour_start,
             neighbour=neighbour,

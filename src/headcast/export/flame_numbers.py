@@ -1,0 +1,22 @@
+"""FLAME's own numbers of a tracked frame, under the names that VHAP gave them and others took over."""
+
+from types import MappingProxyType
+
+from numpy import ndarray
+
+from headcast.heads.flame import FlameRoot
+from headcast.track import Track
+
+FLAME_NUMBERS = MappingProxyType({"translation": 3, "rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6})
+"""Pose by name, and how many numbers it has per frame: metres, and axis-angle in radians."""
+
+
+def flame_numbers(track: Track, root: FlameRoot, frame: int) -> dict[str, ndarray]:
+    """`FLAME_NUMBERS` and `expr`, each (1, n), and `shape` (n,), of one frame."""
+    expression = track.expression[[frame]]
+    rotation, translation = root.parameters(track.world_from_head[[frame]], track.identity, expression)
+    joints = track.joint_rotations[frame]
+    return {
+        "translation": translation.numpy(), "rotation": rotation.numpy(), "neck_pose": joints[[0]].numpy(), "jaw_pose": joints[[1]].numpy(),
+        "eyes_pose": joints[2:4].reshape(1, 6).numpy(), "shape": track.identity.numpy(), "expr": expression.numpy(),
+    }  # fmt: skip
