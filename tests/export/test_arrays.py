@@ -40,6 +40,7 @@ def test_every_array_of_the_format_page_is_there_with_its_shape(exported):
         "expression_names": (head.expression_count,),
         "joint_rotations": (5, head.joint_count, 3),
         "joint_names": (head.joint_count,),
+        "offsets": (len(head.template), 3),
         "world_from_head": (5, 4, 4),
     }
 

@@ -40,6 +40,7 @@ def export_arrays(track: Track, model: HeadModel, path: Path) -> Generator[Step,
             "expression_names": np.array(track.expression_names),
             "joint_rotations": track.joint_rotations.numpy(),
             "joint_names": np.array(track.joint_names),
+            "offsets": np.zeros(model.template.shape, np.float32) if track.offsets is None else track.offsets.numpy(),
             "world_from_head": track.world_from_head.matrix().numpy(),
         },
     )

@@ -125,7 +125,7 @@ def _own_parameters(track: Track, frame: int, vertices: Float[torch.Tensor, "ver
 
 
 def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: int) -> dict[str, ndarray]:
-    return {**flame_numbers(track, root, frame), "static_offset": _no_offset(model)}
+    return {**flame_numbers(track, root, frame), "static_offset": _static_offset(track, model)}
 
 
 def _canonical_parameters(track: Track, model: HeadModel) -> dict[str, ndarray]:
@@ -133,11 +133,15 @@ def _canonical_parameters(track: Track, model: HeadModel) -> dict[str, ndarray]:
     zeros = {name: np.zeros((1, count), np.float32) for name, count in FLAME_NUMBERS.items()}
     jaw = np.array([[_OPEN_JAW, 0, 0]], np.float32)
     return {**zeros, "jaw_pose": jaw, "shape": track.identity.numpy(), "expr": np.zeros((1, model.expression_count), np.float32),
-            "static_offset": _no_offset(model)}  # fmt: skip
+            "static_offset": _static_offset(track, model)}  # fmt: skip
 
 
-def _no_offset(model: HeadModel) -> Float[ndarray, "1 vertices 3"]:
-    return np.zeros((1, len(model.template) + _TEETH, 3), np.float32)
+def _static_offset(track: Track, model: HeadModel) -> ndarray:
+    """The track's offsets, where it has any; teeth, which come after FLAME's own vertices, have none."""
+    offset = np.zeros((1, len(model.template) + _TEETH, 3), np.float32)
+    if track.offsets is not None:
+        offset[0, : len(model.template)] = track.offsets.numpy()
+    return offset
 
 
 def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRoot | None) -> None:

@@ -70,6 +70,8 @@ def export_vht(
         texture = np.zeros(_TEXTURE_COUNT, np.float32)
         notes.append(f"texture coefficients are zero: fitting them needs a solved albedo and FLAME_texture.npz beside {flame_file.name}")
     moved = write_vht(track, model, load_flame_root(flame_file), path, texture)
+    if track.offsets is not None:
+        notes.append("that program's file has no place for offsets: its head is the identity's alone")
     if moved:
         notes.append(f"{moved} joint angles lay outside of that program's limits and were moved to them")
     yield Step("export", 1, 1, message="; ".join(notes))

@@ -98,10 +98,15 @@ class HeadModel:
             world_from_head=Transform.identity(*batch, dtype=like.dtype),
         )
 
-    def shaped(self, identity: Float[Tensor, "*batch identity"]) -> "ShapedHead":
-        """The head of a person; fewer coefficients than modes leave the rest at zero."""
+    def shaped(self, identity: Float[Tensor, "*batch identity"], offsets: Float[Tensor, "vertices 3"] | None = None) -> "ShapedHead":
+        """The head of a person; fewer coefficients than modes leave the rest at zero.
+
+        Args:
+            offsets: what the person's skin adds to the identity at rest (m, head space); joints do not move with it.
+        """
         count = identity.shape[-1]
         vertices = self.template + torch.einsum("...i,ivk->...vk", identity, self.identity_basis[:count])
+        vertices = vertices if offsets is None else vertices + offsets
         joints = self.joint_template + torch.einsum("...i,ijk->...jk", identity, self.joint_identity_basis[:count])
         return ShapedHead(self, vertices, joints)
 

@@ -19,6 +19,8 @@ class Sigmas:
     """Picture against model, gamma space 0–1."""
     depth: float = 0.002
     """Measured depth, metres."""
+    offset: float = 0.002
+    """Offset of a person's skin from the identity, metres."""
     expression: float = 0.6
     """Expression coefficients of models without bounds are taken as unit variance times this; ARKit ones as a width around zero."""
     activation: float = 0.35
@@ -76,6 +78,8 @@ class TrackConfig:
     rounds: int = 8
     """Steps per level of the pictures in which the person is solved, each with texture and light painted anew; a third as many in fast mode.
     After all frames are known, full mode takes one and a half times as many on the finest level."""
+    offsets: Literal["auto", "on", "off"] = "auto"
+    """Solve what the skin adds to the identity, vertex by vertex; auto: where several cameras or measured depth can see it. Full mode only."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True
@@ -86,7 +90,7 @@ class TrackConfig:
     """Share of a pixel's colour evidence that counts in a working picture of 256 px: neighbouring pixels err alike. In smaller pictures it is less by
     the share of the area, because compression and dithering spoil as many pixels of a small face as of a large one. Once the person is found, it
     goes up or down with how alike neighbours really err."""
-    depth_share: float = 0.05
+    depth_share: float = 0.3
     """Share of the evidence of measured depth that counts: neighbouring points err alike."""
     sigmas: Sigmas = field(default_factory=Sigmas)
     motion: Motion = field(default_factory=Motion)

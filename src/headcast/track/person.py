@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from headcast.geometry import vertex_normals
@@ -132,6 +133,8 @@ class Person:
     """Metres, at rest."""
     texture: Float[np.ndarray, "height width 4"] | None = None
     """Albedo in gamma space and how sure it is; None before it was painted."""
+    offsets: Float[np.ndarray, "vertices 3"] | None = None
+    """What the skin adds to the identity at rest (m, head space), of all of the model's vertices; None before it was solved."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
     fixed: frozenset[str] = frozenset()
@@ -174,12 +177,17 @@ class Person:
     @cached_property
     def rest(self) -> Float[np.ndarray, "vertices 3"]:
         """The surface's vertices at rest."""
-        return self.tracked.surface.basis.shaped(self.identity)
+        shaped = self.tracked.surface.basis.shaped(self.identity)
+        return shaped if self.offsets is None else shaped + self.offsets[self.tracked.surface.vertex_idx]
 
     @cached_property
     def landmark_rest(self) -> Float[np.ndarray, "landmarks 3"]:
         """Landmarks at rest, this person's offsets included."""
-        return self.tracked.landmarks.shaped(self.identity) + self.landmark_offsets.astype(np.float32)
+        rest = self.tracked.landmarks.shaped(self.identity) + self.landmark_offsets.astype(np.float32)
+        if self.offsets is None:
+            return rest
+        model = self.tracked.model
+        return rest + model.landmarks["mediapipe_478"].points(torch.from_numpy(self.offsets), model.faces).numpy()
 
 
 def interocular(landmarks: Float[np.ndarray, "*frames landmarks 2"]) -> Float[np.ndarray, "*frames"]:

@@ -25,6 +25,7 @@ from headcast.track.evidence import independent_share
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment
+from headcast.track.offsets import solve_offsets
 from headcast.track.person import Person, TrackedModel, interocular
 from headcast.track.person_by_colours import coarse_to_fine, skin_texels, solve_by_colours
 from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_landmarks
@@ -125,8 +126,11 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
         for step, better in solve_by_colours(keyframes, texels, prior, config, again, "person again"):
             keyframes = better
             yield step
-        watch.stage("person again")
         spread, skin = clip.spread(), skin_texels(keyframes.person, texels)
+        if config.offsets == "on" or (config.offsets == "auto" and (person.rig.camera_count > 1 or rig.depths)):
+            yield Step("offsets", 0, 1, message="what the skin adds to the identity")
+            keyframes = replace(keyframes, person=solve_offsets(keyframes, texels, skin, config))
+        watch.stage("person again")
         for turn, (steps, whose) in enumerate((((2, 2), before), ((1,), None)), start=1):
             fits = {}
             for step, idx, fit in linearise(keyframes.person, clip.moments, states, config, steps, f"refine {turn}", whose):
@@ -240,6 +244,7 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
+        offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
     )
 
 

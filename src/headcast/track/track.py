@@ -34,6 +34,7 @@ _SCHEMA = {
     "interocular_px": ("frames",),
     "psnr_db": ("frames",),
     "silhouette_iou": ("frames",),
+    "offsets": ("vertices", 3),
     "model": (),
 }
 _RIG_SCHEMA = {
@@ -44,6 +45,7 @@ _RIG_SCHEMA = {
     "cameras_from_world": ("cameras", "poses", 4, 4),
 }
 """Of clips with several cameras, or one that moves."""
+_OPTIONAL = ("offsets",)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Track:
     silhouette_iou: Float[Tensor, "frames"]
     """Intersection over union of the rendered head and the person's matte above the neck; 0 where not measured."""
     camera_names: tuple[str, ...] = ("camera",)
+    offsets: Float[Tensor, "vertices 3"] | None = None
+    """What the person's skin adds to the identity at rest (m, head space); None where none were solved."""
 
     @property
     def camera(self) -> Camera:
@@ -99,7 +103,7 @@ class Track:
 
     def head(self, model: HeadModel) -> ShapedHead:
         """The tracked person's head."""
-        return model.shaped(self.identity)
+        return model.shaped(self.identity, self.offsets)
 
     def landmarks(self, model: HeadModel, frames: int | slice | Tensor = slice(None)) -> Float[Tensor, "*batch landmarks 3"]:
         """The 478 landmarks in world space, this person's offsets included."""
@@ -111,9 +115,11 @@ class Track:
 
     def save(self, path: Path) -> None:
         """Writes one npz that NumPy alone can read."""
+        optional = {} if self.offsets is None else {"offsets": self.offsets.numpy()}
         write_arrays(
             path,
             {
+                **optional,
                 "model": np.array(self.model_name),
                 "identity": self.identity.numpy(),
                 "expression": self.expression.numpy(),
@@ -155,7 +161,7 @@ class Track:
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
         arrays = read_arrays(path)
-        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, () if "camera_names" in arrays else tuple(_RIG_SCHEMA), path)
+        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL + (() if "camera_names" in arrays else tuple(_RIG_SCHEMA)), path)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))
@@ -180,6 +186,7 @@ class Track:
             interocular_px=floats("interocular_px"),
             psnr_db=floats("psnr_db"),
             silhouette_iou=floats("silhouette_iou"),
+            offsets=floats("offsets") if "offsets" in arrays else None,
         )
 
 
