@@ -6,15 +6,16 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from portrait_clips import FASTEST, moving_portrait, write_video
+from portrait_clips import FASTEST, moving_portrait, portrait, write_video
 
+from headcast.capture.cameras import KIND, SCHEMA
 from headcast.cli.main import main
 from headcast.errors import FormatError, InputError
 from headcast.parse import LABEL_OF, ParseConfig, of_labels, parse, read_normals, read_parsing
 from headcast.parse.channels import write_normals
 from headcast.parse.view import View
 from headcast.perceive import Window
-from headcast.store import RunPaths
+from headcast.store import RunPaths, write_json
 from headcast.track.run import Run
 
 
@@ -48,12 +49,36 @@ def test_a_portrait_has_a_face_hair_or_hat_and_clothes(labelled):
     assert share["hat"] == share["glasses"] == 0
 
 
-def test_eyes_and_lips_lie_around_the_landmarks(labelled):
-    labels, points = read_parsing(labelled, 1).labels, labelled.capture.landmarks_px[1]
+def test_eyes_lie_around_the_landmarks(labelled):
+    assert_eyes_lie_around_the_landmarks(labelled, 1)
+
+
+def assert_eyes_lie_around_the_landmarks(run, frame_idx):
+    labels, points = read_parsing(run, frame_idx).labels, run.capture.landmarks_px[frame_idx]
     for name, landmark in (("left_eye", 473), ("right_eye", 468)):
         row, column = np.argwhere(labels == LABEL_OF[name]).mean(0)
         # An eye here is about 12 pixels wide.
         assert np.hypot(column + 0.5 - points[landmark, 0], row + 0.5 - points[landmark, 1]) < 5
+
+
+def test_of_several_cameras_that_move_the_first_ones_pictures_are_labelled(tmp_path, capsys):
+    poses, cameras = np.tile(np.eye(4), (4, 1, 1)), []
+    # About 60 pixels from the first frame to the last: labels drawn with the first pose would miss the eyes.
+    poses[:, 0, 3] = 0.04 * np.arange(4)
+    for name, shift_px in (("front", 0.0), ("side", 24.0)):
+        write_video(tmp_path / f"{name}.mp4", [portrait(shift_px=shift_px)] * 4)
+        # The portrait's face is 0.58 m away from a lens of 320 pixels.
+        own = poses.copy()
+        own[:, 0, 3] += shift_px * 0.58 / 320
+        cameras.append({"name": name, "pictures": f"{name}.mp4", "focal_px": 320, "camera_from_world": own.tolist()})
+    write_json(tmp_path / "cameras.json", {"kind": KIND, "schema": SCHEMA, "cameras": cameras})
+    assert main(["track", str(tmp_path / "cameras.json"), "--out", str(tmp_path / "run"), *FASTEST]) == 0
+    assert main(["parse", str(tmp_path / "run"), "--no-preview"]) == 0
+    assert "of 2 cameras only the pictures of the first, 'front'" in capsys.readouterr().out
+    run = Run.open(tmp_path / "run")
+    assert run.track.valid.all()
+    for frame_idx in range(4):
+        assert_eyes_lie_around_the_landmarks(run, frame_idx)
 
 
 def test_a_frame_without_a_face_is_background_nobody_trusts(labelled):
