@@ -15,7 +15,7 @@ import trimesh
 from PIL import Image
 
 from headcast.evaluate import CloudError, compare_with_cloud
-from headcast.evaluate.alignment import Similarity
+from headcast.geometry import Similarity
 from headcast.heads import HeadModel
 from headcast.track.run import Run, RunRequest, track_recording
 

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from headcast.errors import InputError
 from headcast.evaluate import compare_with_cloud
-from headcast.evaluate.alignment import Similarity
+from headcast.geometry import Similarity
 from headcast.heads import open_head
 
 

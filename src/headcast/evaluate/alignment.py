@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from headcast.geometry import similarity_from_points
+from headcast.geometry import Similarity
 from headcast.geometry.closest import ClosestPointQuery
 
 _TUKEY = 4.685 * 1.4826
@@ -17,35 +16,6 @@ _TUKEY = 4.685 * 1.4826
 _EXACT_STEPS = 4
 _CALM_M = 1e-6
 """Alignment ends where no point moves farther than this in a step."""
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """`to = scale · rotation @ from + translation`."""
-
-    scale: float
-    rotation: Float[np.ndarray, "3 3"]
-    translation: Float[np.ndarray, "3"]
-
-    @classmethod
-    def of_points(cls, source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"]) -> "Similarity":
-        """The least-squares similarity of matched points (Umeyama 1991)."""
-        scale, rotation, translation = similarity_from_points(
-            torch.from_numpy(np.ascontiguousarray(source, np.float64)), torch.from_numpy(np.ascontiguousarray(target, np.float64))
-        )
-        return cls(scale, rotation.numpy(), translation.numpy())
-
-    def points(self, points: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-        return self.scale * points @ self.rotation.T + self.translation
-
-    def inverse(self) -> "Similarity":
-        return Similarity(1 / self.scale, self.rotation.T, -(self.rotation.T @ self.translation) / self.scale)
-
-    def then(self, other: "Similarity") -> "Similarity":
-        """This one first, the other on its result."""
-        return Similarity(
-            self.scale * other.scale, other.rotation @ self.rotation, other.scale * other.rotation @ self.translation + other.translation
-        )
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
 from headcast.errors import InputError
-from headcast.evaluate.alignment import Pairs, Similarity, align_to_planes
-from headcast.geometry import vertex_normals
+from headcast.evaluate.alignment import Pairs, align_to_planes
+from headcast.geometry import Similarity, vertex_normals
 from headcast.geometry.closest import ClosestPointQuery
 
 _KEPT_SHARE = 0.85

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
-from headcast.evaluate.alignment import Similarity, Surface, align_to_surfaces, distances_to_surfaces
+from headcast.evaluate.alignment import Surface, align_to_surfaces, distances_to_surfaces
 from headcast.evaluate.truth import Truth
-from headcast.geometry import Transform
+from headcast.geometry import Similarity, Transform
 from headcast.heads import HeadModel
 from headcast.track import Track
 

@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float
 
 from headcast.errors import InputError
-from headcast.evaluate.alignment import Similarity
 from headcast.evaluate.curves import correlation, expression_correlations, lid_apertures
 from headcast.evaluate.surfaces import SurfaceError, surface_error
 from headcast.evaluate.truth import Truth, skull_and_gaze
-from headcast.geometry import Transform, axis_angle_from_matrix, nearest_rotation
+from headcast.geometry import Similarity, Transform, axis_angle_from_matrix, nearest_rotation
 from headcast.heads import HeadModel
 from headcast.track import Track
 

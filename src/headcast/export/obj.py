@@ -22,8 +22,8 @@ def export_obj(track: Track, model: HeadModel, folder: Path, albedo_picture: Pat
     if albedo_picture is not None:
         with replace_file(folder / "albedo.png") as temporary:
             shutil.copyfile(albedo_picture, temporary)
-    write_text(folder / "head.mtl", _MATERIAL + ("map_Kd albedo.png\n" if albedo_picture is not None else ""))
-    tail = _texture_and_faces(model.uv.numpy(), model.faces.numpy(), model.uv_faces.numpy())
+    write_text(folder / "head.mtl", material(albedo_picture is not None))
+    tail = texture_and_faces(model.uv.numpy(), model.faces.numpy(), model.uv_faces.numpy())
     for first, some in posed_vertices(track, model):
         for offset, vertices in enumerate(some):
             frame_idx = first + offset
@@ -31,13 +31,23 @@ def export_obj(track: Track, model: HeadModel, folder: Path, albedo_picture: Pat
             yield Step("export", frame_idx + 1, track.frame_count, frame_idx=frame_idx)
 
 
+def material(textured: bool) -> str:
+    """The text of head.mtl."""
+    return _MATERIAL + ("map_Kd albedo.png\n" if textured else "")
+
+
 def _head(frame_idx: int, track: Track, vertices: Float[ndarray, "vertices 3"]) -> str:
     seen = "" if bool(track.valid[frame_idx]) else " (no face seen: filled from its neighbours)"
+    return positions(f"frame {frame_idx}, {float(track.time_s[frame_idx]):.4f} s{seen}; metres", vertices)
+
+
+def positions(comment: str, vertices: Float[ndarray, "vertices 3"]) -> str:
+    """The part of a file that says where the vertices are."""
     rows = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in vertices.tolist()]
-    return f"# frame {frame_idx}, {float(track.time_s[frame_idx]):.4f} s{seen}; metres\nmtllib head.mtl\n" + "\n".join(rows) + "\n"
+    return f"# {comment}\nmtllib head.mtl\n" + "\n".join(rows) + "\n"
 
 
-def _texture_and_faces(uv: Float[ndarray, "uvs 2"], faces: Int[ndarray, "faces 3"], uv_faces: Int[ndarray, "faces 3"]) -> str:
+def texture_and_faces(uv: Float[ndarray, "uvs 2"], faces: Int[ndarray, "faces 3"], uv_faces: Int[ndarray, "faces 3"]) -> str:
     """What is the same in every frame."""
     rows = [f"vt {u:.6f} {v:.6f}" for u, v in uv.tolist()]
     rows.append("usemtl head")

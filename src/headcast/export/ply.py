@@ -21,20 +21,20 @@ _FACE = [("count", "u1"), ("corners", "<i4", 3)]
 def export_ply(track: Track, model: HeadModel, folder: Path, albedo: UInt8[ndarray, "height width 3"] | None) -> Generator[Step, None, None]:
     """Writes `frame_000000.ply` and so on: world space, metres, sRGB colours of the albedo picture at the vertices."""
     colors = None if albedo is None else colors_at_vertices(albedo, model)
-    faces = np.empty(len(model.faces), _FACE)
-    faces["count"], faces["corners"] = 3, model.faces.numpy()
     for first, some in posed_vertices(track, model):
         for offset, vertices in enumerate(some):
             frame_idx = first + offset
             with replace_file(folder / f"frame_{frame_idx:06d}.ply") as temporary:
-                temporary.write_bytes(_ply(vertices, colors, faces, f"frame {frame_idx} {float(track.time_s[frame_idx]):.4f} s, metres"))
+                temporary.write_bytes(
+                    ply_bytes(vertices, colors, model.faces.numpy(), f"frame {frame_idx} {float(track.time_s[frame_idx]):.4f} s, metres")
+                )
             yield Step("export", frame_idx + 1, track.frame_count, frame_idx=frame_idx)
 
 
 def write_points(path: Path, points: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"]) -> None:
     """Writes points without faces."""
     with replace_file(path) as temporary:
-        temporary.write_bytes(_ply(points, colors, None, "metres"))
+        temporary.write_bytes(ply_bytes(points, colors, None, "metres"))
 
 
 def colors_at_vertices(picture: UInt8[ndarray, "height width 3"], model: HeadModel) -> UInt8[ndarray, "vertices 3"]:
@@ -48,7 +48,13 @@ def colors_at_vertices(picture: UInt8[ndarray, "height width 3"], model: HeadMod
     return picture[row, column]
 
 
-def _ply(vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"] | None, faces: ndarray | None, comment: str) -> bytes:
+def ply_bytes(
+    vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertices 3"] | None, faces: Int[ndarray, "faces 3"] | None, comment: str
+) -> bytes:
+    """A whole binary PLY file."""
+    rows = np.empty(0 if faces is None else len(faces), _FACE)
+    if faces is not None:
+        rows["count"], rows["corners"] = 3, faces
     fields = _POSITION + ([] if colors is None else _COLOR)
     table = np.empty(len(vertices), fields)
     for axis, name in enumerate("xyz"):
@@ -61,4 +67,4 @@ def _ply(vertices: Float[ndarray, "vertices 3"], colors: UInt8[ndarray, "vertice
             header.append(f"property uchar {name}")
     if faces is not None:
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
-    return "\n".join([*header, "end_header"]).encode() + b"\n" + table.tobytes() + (b"" if faces is None else faces.tobytes())
+    return "\n".join([*header, "end_header"]).encode() + b"\n" + table.tobytes() + rows.tobytes()

@@ -11,11 +11,13 @@ from headcast.geometry.rotations import (
     quaternion_from_matrix,
     skew,
 )
+from headcast.geometry.similarity import Similarity
 from headcast.geometry.transform import Transform
 
 __all__ = [
     "Camera",
     "Mesh",
+    "Similarity",
     "Transform",
     "angle_between",
     "axis_angle_from_matrix",

@@ -74,8 +74,8 @@ def landmarks_in_space(
             f"expected a face in most of {len(cameras)} pictures of the mesh, found one in {len(views)}. Give it better colours or frame it."
         )
     points, weights = (np.stack(values) for values in zip(*views))
-    decided = _geometric_median(points, weights)
-    return FoundLandmarks(decided, _weighted_median(np.linalg.norm(points - decided, axis=2), weights), len(views))
+    decided = geometric_median(points, weights)
+    return FoundLandmarks(decided, weighted_median(np.linalg.norm(points - decided, axis=2), weights), len(views))
 
 
 def view_cameras(framed: tuple[Float[ndarray, "3"], float], config: ViewsConfig) -> Sequence[Camera]:
@@ -125,7 +125,7 @@ def _seen_from(
     return points.numpy().astype(np.float64), sighting.landmarks.confidence * (trusted * cosine).numpy()
 
 
-def _geometric_median(points: Float[ndarray, "views n 3"], weights: Float[ndarray, "views n"]) -> Float[ndarray, "n 3"]:
+def geometric_median(points: Float[ndarray, "views n 3"], weights: Float[ndarray, "views n"]) -> Float[ndarray, "n 3"]:
     """The points with the smallest weighted sum of distances to the views' points (Weiszfeld 1937)."""
     shares = weights + 1e-9
     median = (points * shares[..., None]).sum(0) / shares.sum(0)[:, None]
@@ -135,7 +135,8 @@ def _geometric_median(points: Float[ndarray, "views n 3"], weights: Float[ndarra
     return median
 
 
-def _weighted_median(values: Float[ndarray, "views n"], weights: Float[ndarray, "views n"]) -> Float[ndarray, "n"]:
+def weighted_median(values: Float[ndarray, "views n"], weights: Float[ndarray, "views n"]) -> Float[ndarray, "n"]:
+    """The value of each column that half of the weight lies below."""
     order = np.argsort(values, axis=0)
     total = np.cumsum(np.take_along_axis(weights + 1e-9, order, 0), 0)
     middle = (total < total[-1] / 2).sum(0)

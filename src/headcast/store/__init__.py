@@ -13,13 +13,14 @@ from headcast.store.files import (
     write_json,
     write_text,
 )
-from headcast.store.paths import CapturePaths, ParsingPaths, RunPaths, SyntheticPaths
+from headcast.store.paths import CapturePaths, FitPaths, ParsingPaths, RunPaths, SyntheticPaths
 from headcast.store.spans import frame_spans
 
 __all__ = [
     "About",
     "Axis",
     "CapturePaths",
+    "FitPaths",
     "InputFile",
     "ParsingPaths",
     "RunPaths",

@@ -171,6 +171,38 @@ class RunPaths:
 
 
 @dataclass(frozen=True)
+class FitPaths(RunPaths):
+    """Files of a static head's fit: those of a run of one frame, and what only a fit has."""
+
+    @property
+    def parameters(self) -> Path:
+        """The head and where it lies in the scan, as arrays."""
+        return self.root / "fit.npz"
+
+    @property
+    def registered(self) -> Path:
+        """The head in the scan's own space and unit."""
+        return self.root / "registered.obj"
+
+    @property
+    def material(self) -> Path:
+        return self.root / "head.mtl"
+
+    @property
+    def registered_ply(self) -> Path:
+        return self.root / "registered.ply"
+
+    @property
+    def flame_parameters(self) -> Path:
+        """FLAME's numbers as flame_fitting writes them; only of FLAME models."""
+        return self.root / "tracked_flame_params_0.npz"
+
+    @property
+    def heat_map(self) -> Path:
+        return self.root / "heat_map.png"
+
+
+@dataclass(frozen=True)
 class SyntheticPaths:
     """Files of a rendered clip whose every parameter is known."""
 

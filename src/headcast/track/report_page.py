@@ -16,7 +16,7 @@ from headcast.track.charts import line_chart
 from headcast.track.statistics import Statistics, Summary, angles_deg
 from headcast.track.track import Track
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #1d2128; --soft: #616977; --line: #e1e4ea; --card: #f6f7f9; --page: #ffffff;
   --warn: #b4540a; --good: #1d7f4e; }
 @media (prefers-color-scheme: dark) {
@@ -76,7 +76,7 @@ def page(
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(name)}: tracked head</title><style>{_STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f"<title>{escape(name)}: tracked head</title><style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
 

@@ -35,6 +35,8 @@ from headcast.track.statistics import statistics
 from headcast.track.track import Track
 
 KIND = "track"
+FIT_KIND = "fit"
+"""A static head's fit: a run of one frame without a recording."""
 SCHEMA = 1
 
 
@@ -68,10 +70,18 @@ class Run:
         paths = RunPaths(Path(folder))
         if not paths.root.is_dir():
             raise InputError(f"expected the folder of a tracking run, found {'a file' if paths.root.exists() else 'nothing'} at {paths.root}")
-        if not About.load(paths.about, KIND, SCHEMA).details.get("finished"):
+        kind = FIT_KIND if paths.about.is_file() and read_json(paths.about).get("kind") == FIT_KIND else KIND
+        if not About.load(paths.about, kind, SCHEMA).details.get("finished"):
+            if kind == FIT_KIND:
+                raise InputError(f"the fit was not finished; run the same headcast fit command with --overwrite. Folder: {paths.root}")
             raise InputError(f"the run was not finished; run the same headcast track command with --resume. Folder: {paths.root}")
         track = Track.load(paths.track)
         return cls(paths, track, load_model_for_tracking(track.model_name))
+
+    @cached_property
+    def recorded(self) -> bool:
+        """Whether there was a recording; a static head's fit has none."""
+        return self.paths.capture.root.is_dir() or self.paths.cameras.is_file()
 
     @cached_property
     def capture(self) -> Capture:
@@ -82,6 +92,8 @@ class Run:
 
     @cached_property
     def rig(self) -> RigCapture:
+        if not self.recorded:
+            raise InputError(f"a run of a recording is needed here; the fit of a static head has none: {self.paths.root}")
         return open_rig(self.paths)
 
     @cached_property
@@ -165,7 +177,7 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
     else:
         result = yield from track_steps(rig, model, request.config)
         if result.albedo is not None:
-            _save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
+            save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
         result.track.save(paths.track)
         details = {**about.details, "keyframes": list(result.keyframes), "peak_memory_mb": peak_memory_mb()}
         About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
@@ -250,7 +262,8 @@ def _clear(paths: RunPaths) -> None:
         file.unlink(missing_ok=True)
 
 
-def _save_albedo(paths: RunPaths, albedo: Float32[ndarray, "side side 3"], certainty: Float32[ndarray, "side side"] | None) -> None:
+def save_albedo(paths: RunPaths, albedo: Float32[ndarray, "side side 3"], certainty: Float32[ndarray, "side side"] | None) -> None:
+    """Writes the arrays and the picture."""
     write_arrays(paths.albedo, {"albedo": albedo} if certainty is None else {"albedo": albedo, "certainty": certainty.astype(np.float32)})
     shown = np.where(albedo <= 0.0031308, 12.92 * albedo, 1.055 * np.clip(albedo, 0, None) ** (1 / 2.4) - 0.055)
     with replace_file(paths.albedo_picture) as temporary:

@@ -161,7 +161,7 @@ class Track:
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
         arrays = read_arrays(path)
-        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL + (() if "camera_names" in arrays else tuple(_RIG_SCHEMA)), path)
+        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL if "camera_names" in arrays else (*_OPTIONAL, *_RIG_SCHEMA), path)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))

@@ -49,11 +49,11 @@ class RunView:
             raise MissingExtraError("headcast view", "viser", "view") from error
         self._run = run
         self._head = run.track.head(run.model)
-        recorded = run.capture.source_path.exists()
-        self._pictures = FramePictures(run.capture) if recorded else None
+        there = run.recorded and run.capture.source_path.exists()
+        self._pictures = FramePictures(run.capture) if there else None
         self.server = viser.ViserServer(host=host, port=port, label=f"headcast {run.paths.root.name}", verbose=False)
         self.server.scene.set_up_direction("+y")
-        self._controls = self._add_controls("" if recorded else f"The recording is gone: {run.capture.source_path}")
+        self._controls = self._add_controls("" if there or not run.recorded else f"The recording is gone: {run.capture.source_path}")
         vertices = self._vertices(0)
         self._mesh = self.server.scene.add_mesh_simple("/head", vertices, run.model.faces.numpy(), color=_CLAY)
         self._landmarks = self.server.scene.add_point_cloud("/landmarks", np.zeros((1, 3), np.float32), _LANDMARK, point_size=0.0012)
@@ -167,7 +167,9 @@ class RunView:
     def _words(self, frame_idx: int) -> str:
         track = self._run.track
         lines = [f"**{float(track.time_s[frame_idx]):.2f} s**"]
-        if bool(track.valid[frame_idx]):
+        if not self._run.recorded:
+            lines = ["**static head**"]
+        elif bool(track.valid[frame_idx]):
             share = float(track.landmark_error_px[frame_idx] / track.interocular_px[frame_idx].clamp_min(1e-6))
             lines.append(f"landmark error {100 * share:.2f} % of the eye distance")
         else:
