@@ -58,6 +58,7 @@ class CameraSource:
         self.files: tuple[Path, ...] = (Path(file), *self._base.files, *(self._alpha.files if self._alpha else ()))
         self.size = self._base.size
         self.frame_count = len(self._used)
+        _check_poses(camera, self.frame_count)
         self.metadata: SourceMetadata = _metadata(camera, self._base, self._used)
         self._lens = _Lens.of(camera, self.size)
         self._table = ColorTable(camera.color) if camera.color is not None else None
@@ -175,6 +176,12 @@ class _Lens:
     def nearest(self, depth: Float32[ndarray, "height width"]) -> Float32[ndarray, "height width"]:
         """Depths are not mixed."""
         return cv2.remap(depth, *self._nearest, cv2.INTER_NEAREST)
+
+
+def _check_poses(camera: CameraFile, frame_count: int) -> None:
+    found = 1 if camera.camera_from_world is None else len(camera.camera_from_world)
+    if found not in (1, frame_count):
+        raise InputError(f"expected one pose of camera {camera.name!r}, or one for each of its {frame_count} frames, found {found}")
 
 
 def _depth_files(camera: CameraFile, files: CameraFiles, frame_count: int) -> list[Path]:
