@@ -43,18 +43,19 @@ def crossings(target: Target, vertices: Float[ndarray, "vertices 3"]) -> dict[st
 def unfolded(
     target: Target, start: Float[ndarray, "vertices 3"], offsets: Float[ndarray, "vertices 3"], laplacian: csr_matrix
 ) -> Float[ndarray, "vertices 3"]:
-    """Offsets with which lids and lips run through themselves nowhere where the model's own shape does not, and less where it does.
+    """Offsets with which lids and lips run through themselves nowhere where the model's own shape does not, and not at all or less where it does.
 
     Args:
         start: the head without offsets (m).
         laplacian: each vertex less the mean of its neighbours.
     """
     mean = (identity(len(start)) - laplacian).tocsr()
+    still = still_vertices(target)
     for name in FOLDS:
         faces = fold_faces(target, name)
         offsets = _softened(start, offsets, faces, mean)
-        offsets = _pushed(start, offsets, faces, mean, still_vertices(target))
-        offsets = _untangled(start, offsets, faces, mean, still_vertices(target))
+        offsets = _pushed(start, offsets, faces, mean, still)
+        offsets = _untangled(start, offsets, faces, mean, still)
     return offsets
 
 
@@ -97,7 +98,7 @@ def _pushed(start: ndarray, offsets: ndarray, faces: ndarray, mean: csr_matrix, 
 
 
 def _untangled(start: ndarray, offsets: ndarray, faces: ndarray, mean: csr_matrix, still: ndarray) -> Float[ndarray, "vertices 3"]:
-    """What no push parts, as the corner of a lid that the model's own blink folds: crossing vertices are pulled flat between their neighbours, then pushed.
+    """What no push parts, as the corner of a lid that the model's own blink folds: pulled flat between its neighbours, then pushed again.
 
     The best of all steps that move no vertex far.
     """
