@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
-from made_heads import write_scan
+from made_heads import TARGET, write_scan
 
 from headcast.cli.main import main
 from headcast.export import read_glb
