@@ -60,7 +60,7 @@ def export(
     config = chosen_config(
         to, {"nerf": nerf, "nerfstudio": nerfstudio, "colmap": colmap, "insta": insta, "imavatar": imavatar, "flashavatar": flashavatar}
     )
-    capture = None
+    capture = opened = None
     if run.suffix == ".npz":
         # Landmarks take a minute to find on a model that is new here; only arrays hold any, and only conversion to ARKit's expressions asks for them.
         head = load_model_for_tracking(model) if to in ("arrays", "arkit") else load_head(model)
@@ -72,5 +72,5 @@ def export(
         albedo = opened.paths.albedo_picture if opened.paths.albedo_picture.is_file() else None
     place = out if out is not None else default_place(folder, to)
     with ProgressBar() as bar:
-        follow(export_track(track, head, to, place, albedo, overwrite, capture, config), bar)
+        follow(export_track(track, head, to, place, albedo, overwrite, capture, config, opened), bar)
     Console(highlight=False, soft_wrap=True).print(f"wrote {place}", markup=False)
