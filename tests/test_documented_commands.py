@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from made_heads import write_scan
 from PIL import Image
 from portrait_clips import moving_portrait, portrait, write_video
 
@@ -29,10 +30,11 @@ def _commands(text: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder with what the pages speak of: a video, a photo, a folder of pictures. Commands that were run already are remembered."""
+    """A folder with what the pages speak of: a video, a photo, a folder of pictures, a scan. Commands that were run already are remembered."""
     folder = tmp_path_factory.mktemp("documented")
     write_video(folder / "video.mp4", moving_portrait(6, (192, 192)))
     Image.fromarray(portrait((256, 256))).save(folder / "photo.jpg")
+    write_scan(folder)
     (folder / "frames").mkdir()
     for k, picture in enumerate(moving_portrait(3)):
         Image.fromarray(picture).save(folder / "frames" / f"{k:03d}.png")

@@ -3,28 +3,19 @@
 import numpy as np
 import pytest
 import trimesh
-from made_heads import TARGET, face_of, person, scan_of
+from made_heads import TARGET, write_scan
 
 from headcast.cli.main import main
 from headcast.export import read_glb
-from headcast.fit.points_file import NAMES
 from headcast.geometry.closest import ClosestPointQuery
-from headcast.heads.open_head import default_albedo
 from headcast.store import read_json
 from headcast.track.run import Run
 
 
 @pytest.fixture(scope="module")
 def scan_file(tmp_path_factory):
-    """A person of the open head with painted skin, in millimetres, lying; and some landmarks by hand."""
     folder = tmp_path_factory.mktemp("scan")
-    state = person(7, smile=0.0)
-    scan = scan_of(state)
-    color = default_albedo()[::8, ::8].mean((0, 1)).numpy()
-    colors = np.broadcast_to((255 * color ** (1 / 2.2)).astype(np.uint8), scan.vertices.shape)
-    trimesh.Trimesh(scan.vertices, scan.faces, vertex_colors=colors, process=False).export(folder / "scan.ply")
-    points = face_of(state).points
-    (folder / "points.csv").write_text("\n".join(f"{name},{','.join(map(str, points[number]))}" for name, number in NAMES.items()))
+    write_scan(folder)
     return folder
 
 

@@ -1,13 +1,18 @@
 """Static heads whose truth is known: people of the open head, somewhere in space and in some unit."""
 
+from pathlib import Path
+
 import numpy as np
+import trimesh
 from scipy.spatial.transform import Rotation
 
+from headcast.fit.points_file import NAMES
 from headcast.fit.scan import Scan
 from headcast.fit.sides import FoundFace
 from headcast.fit.target import HeadState, Target
 from headcast.geometry import Similarity
 from headcast.heads import open_head
+from headcast.heads.open_head import default_albedo
 
 TARGET = Target(open_head())
 HEAD_FROM_SCAN = Similarity(0.001, Rotation.from_euler("xyz", [80, -30, 10], degrees=True).as_matrix(), np.array([0.1, -0.2, 0.05]))
@@ -42,3 +47,14 @@ def face_of(state: HeadState) -> FoundFace:
     middle, growth = TARGET.template_landmarks[:468].mean(0), 0.001 / similarity.scale
     sized = Similarity(0.001, similarity.rotation, middle + growth * (similarity.translation - middle))
     return FoundFace(there, np.zeros(len(points)), sized, 0.02, 15)
+
+
+def write_scan(folder: Path) -> None:
+    """`scan.ply`, a person with painted skin, in millimetres, lying; and `points.csv`, some landmarks as if by hand."""
+    state = person(7, smile=0.0)
+    scan = scan_of(state)
+    color = default_albedo()[::8, ::8].mean((0, 1)).numpy()
+    colors = np.broadcast_to((255 * color ** (1 / 2.2)).astype(np.uint8), scan.vertices.shape)
+    trimesh.Trimesh(scan.vertices, scan.faces, vertex_colors=colors, process=False).export(folder / "scan.ply")
+    points = face_of(state).points
+    (folder / "points.csv").write_text("\n".join(["landmark,x,y,z", *(f"{name},{','.join(map(str, points[k]))}" for name, k in NAMES.items())]))

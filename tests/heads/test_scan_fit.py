@@ -21,7 +21,8 @@ def test_the_real_scan_fits_within_three_quarters_of_a_millimetre(monkeypatch):
     monkeypatch.setitem(sys.modules, "scan_fit", module)
     spec.loader.exec_module(module)
     fit = module.fitted(open_head(), module.lee_perry_smith(DATA))
-    assert len(fit.distance_m) > 4000
-    assert 1000 * fit.distance_m.mean() < module.BAR_MM
+    face = fit.errors.scan_to_head["face"]
+    assert face is not None and face.count > 4000
+    assert face.mean_mm < module.BAR_MM
     # The prior calls this person usual: coefficients have about the size that it expects.
-    assert (fit.identity**2).mean() < 2.0
+    assert (fit.state.identity**2).mean() < 2.0

@@ -18,6 +18,10 @@ _STEP_M = 0.0003
 _FARTHEST_M = 0.0015
 """Pushes that would move a vertex farther than this are given up."""
 _APART_M = 5e-5
+_UNTANGLINGS = 10
+_PULL = 0.5
+"""How far crossing vertices go towards the middle of their neighbours at once, as a share."""
+_FARTHEST_UNTANGLED_M = 0.002
 
 
 def still_vertices(target: Target) -> Bool[ndarray, "vertices"]:
@@ -39,17 +43,19 @@ def crossings(target: Target, vertices: Float[ndarray, "vertices 3"]) -> dict[st
 def unfolded(
     target: Target, start: Float[ndarray, "vertices 3"], offsets: Float[ndarray, "vertices 3"], laplacian: csr_matrix
 ) -> Float[ndarray, "vertices 3"]:
-    """Offsets with which lids and lips run through themselves nowhere where the model's own shape does not, and less where it does.
+    """Offsets with which lids and lips run through themselves nowhere where the model's own shape does not, and not at all or less where it does.
 
     Args:
         start: the head without offsets (m).
         laplacian: each vertex less the mean of its neighbours.
     """
     mean = (identity(len(start)) - laplacian).tocsr()
+    still = still_vertices(target)
     for name in FOLDS:
         faces = fold_faces(target, name)
         offsets = _softened(start, offsets, faces, mean)
-        offsets = _pushed(start, offsets, faces, mean, still_vertices(target))
+        offsets = _pushed(start, offsets, faces, mean, still)
+        offsets = _untangled(start, offsets, faces, mean, still)
     return offsets
 
 
@@ -88,6 +94,29 @@ def _pushed(start: ndarray, offsets: ndarray, faces: ndarray, mean: csr_matrix, 
         vertices = vertices + np.where(still[:, None], 0.0, push)
         if np.linalg.norm(vertices - start - offsets, axis=1).max() > _FARTHEST_M:
             break
+    return best - start
+
+
+def _untangled(start: ndarray, offsets: ndarray, faces: ndarray, mean: csr_matrix, still: ndarray) -> Float[ndarray, "vertices 3"]:
+    """What no push parts, as the corner of a lid that the model's own blink folds: pulled flat between its neighbours, then pushed again.
+
+    The best of all steps that move no vertex far.
+    """
+    vertices = start + offsets
+    best, fewest = vertices, len(intersecting_faces(vertices, faces))
+    for _ in range(_UNTANGLINGS):
+        pairs = intersecting_faces(vertices, faces)
+        if not len(pairs):
+            break
+        crossing = np.zeros(len(vertices), bool)
+        crossing[faces[pairs].reshape(-1)] = True
+        pulled = np.where((crossing & ~still)[:, None], (1 - _PULL) * vertices + _PULL * (mean @ vertices), vertices)
+        vertices = pulled + _pushed(pulled, np.zeros_like(pulled), faces, mean, still)
+        if np.linalg.norm(vertices - start - offsets, axis=1).max() > _FARTHEST_UNTANGLED_M:
+            break
+        left = len(intersecting_faces(vertices, faces))
+        if left < fewest:
+            best, fewest = vertices, left
     return best - start
 
 

@@ -39,7 +39,7 @@ def solve_offsets(target: Target, state: HeadState, scan: Samples, config: FitCo
     moved = scan.moved(state.head_from_scan)
     near = np.flatnonzero(np.isfinite(target.nearest(start, moved.points, 0.02, exact=False).distance) & ~moved.rim)
     chosen = moved[np.random.default_rng(0).choice(near, min(_MOST_POINTS, len(near)), replace=False)]
-    laplacian, still = _laplacian(target), still_vertices(target)
+    laplacian, still = vertex_laplacian(target), still_vertices(target)
     stiffness = _vertex_stiffness(target) * config.stiffness
     offsets = np.zeros_like(start)
     for number in range(_ROUNDS):
@@ -60,7 +60,7 @@ def _vertex_stiffness(target: Target) -> Float[ndarray, "vertices"]:
     return result
 
 
-def _laplacian(target: Target) -> csr_matrix:
+def vertex_laplacian(target: Target) -> csr_matrix:
     """Each vertex less the mean of its neighbours, divided by a typical edge: rows without unit times offsets in metres."""
     count = len(target.model.template)
     edges = edges_of(target.model.faces).numpy()

@@ -10,6 +10,7 @@ from headcast.errors import InputError
 from headcast.fit.looks import ALL_SIDES, Looker, camera_towards
 from headcast.fit.scan import Samples, Scan, plane_normals, samples_of_mesh
 from headcast.geometry import Similarity
+from headcast.threads import mapped
 
 _AROUND_M = 0.22
 """Radius about the head's middle in which points are used: beyond are shoulders and backgrounds."""
@@ -33,9 +34,9 @@ def outer_samples(scan: Scan, head_from_scan: Similarity, count: int) -> Samples
     rng = np.random.default_rng(0)
     near = cropped(scan.moved(head_from_scan))
     samples = samples_of_mesh(near, 2 * count, rng) if near.is_mesh else _samples_of_cloud(near, 2 * count, rng)
-    looker, votes, seen = Looker(near), np.zeros(len(samples)), np.zeros(len(samples), bool)
-    for direction in ALL_SIDES:
-        look = looker(camera_towards(_MIDDLE_M, direction, None, 2.2 * _AROUND_M, _PICTURE_PX, 1.5))
+    looker, votes, seen = Looker(near.without_colors()), np.zeros(len(samples)), np.zeros(len(samples), bool)
+    cameras = [camera_towards(_MIDDLE_M, direction, None, 2.2 * _AROUND_M, _PICTURE_PX, 1.5) for direction in ALL_SIDES]
+    for direction, look in zip(ALL_SIDES, mapped(looker, cameras)):
         towards = samples.normals @ direction
         here = look.sees(samples.points, _SLACK_M) & (np.abs(towards) > 0.2)
         seen |= here

@@ -17,6 +17,7 @@ from headcast.fit.read_mesh import read_picture
 from headcast.fit.scan import texture_at
 from headcast.fit.sides import FoundFace, face_follower, robust_similarity
 from headcast.geometry import Camera, Transform
+from headcast.perceive import FaceFinder
 from headcast.render import image_positions, rasterize_arrays
 from headcast.solve import Step
 from headcast.store import read_json
@@ -102,7 +103,7 @@ def triangulated(pictures: PosedPictures, template: Float[ndarray, "478 3"]) -> 
     Raises:
         InputError: fewer than two pictures show a face, or the rays do not meet in the shape of one.
     """
-    follower, origins, rays, trusts = face_follower(), [], [], []
+    follower, origins, rays, trusts = face_follower(FaceFinder()), [], [], []
     for number, view in enumerate(pictures.views):
         follower.state = type(follower.state)()
         sighting = follower.step(view.picture, 0.0)

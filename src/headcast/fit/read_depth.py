@@ -59,7 +59,7 @@ def read_depth(path: Path, config: FitConfig) -> Scan:
     return Scan(path.name, points.reshape(-1, 3)[used], place[faces], colors=None if rows is None else rows[used], notes=notes, unit_m=1.0)
 
 
-def _foreground(faces: Int[ndarray, "faces 3"], depth: Float[ndarray, "pixels"]) -> tuple[Int[ndarray, "faces 3"], tuple[str, ...]]:
+def _foreground(faces: Int[ndarray, "faces 3"], depth: Float[ndarray, "pixels"]) -> tuple[Int[ndarray, "kept 3"], tuple[str, ...]]:
     """What is as near as the nearest large thing, a body deep: a room behind a head is no part of it."""
     piece = components(faces, len(depth))[faces[:, 0]]
     counts, middle = np.bincount(piece), depth[faces].mean(1)

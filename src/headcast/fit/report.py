@@ -6,7 +6,6 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
@@ -15,8 +14,8 @@ from headcast.fit.measure import Distances, FitErrors
 from headcast.track.report_page import STYLE
 
 
-def page(values: Mapping[str, Any], errors: FitErrors, picture: UInt8[ndarray, "height width 3"], notes: Sequence[str]) -> str:
-    """One HTML page that needs no other file and no network. `values` is what report.json holds."""
+def page(values: Mapping[str, Any], errors: FitErrors, picture: bytes, notes: Sequence[str]) -> str:
+    """One HTML page that needs no other file and no network. `values` is what report.json holds, `picture` a PNG file."""
     face, back = errors.scan_to_head["face"], errors.head_to_scan["face"]
     cards = [
         (_millimetres(face, "mean_mm"), "mean distance of the scan's face from the head"),
@@ -33,7 +32,7 @@ def page(values: Mapping[str, Any], errors: FitErrors, picture: UInt8[ndarray, "
         "<h2>Worth a look</h2>",
         '<ul class="warnings">' + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>" if notes else '<p class="none">Nothing.</p>',
         "<h2>Scan and head</h2>",
-        f'<figure><img alt="scan, head and distances from three sides" src="data:image/png;base64,{_encoded(picture)}"></figure>',
+        f'<figure><img alt="scan, head and distances from three sides" src="data:image/png;base64,{base64.b64encode(picture).decode()}"></figure>',
         "<h2>Distances, mm</h2>",
         _table(errors),
         f"<footer>Headcast {escape(values['headcast'])}</footer>",
@@ -62,7 +61,8 @@ def _millimetres(found: Distances | None, field: str) -> str:
     return "–" if found is None else f"{getattr(found, field):.2f} mm"
 
 
-def _encoded(picture: UInt8[ndarray, "height width 3"]) -> str:
+def png_bytes(picture: UInt8[ndarray, "height width 3"]) -> bytes:
+    """A PNG file."""
     stream = BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(stream, "PNG", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode()
+    Image.fromarray(picture).save(stream, "PNG")
+    return stream.getvalue()

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from PIL import Image
 
 import headcast
 from headcast.errors import InputError
@@ -27,7 +26,7 @@ from headcast.fit.points_file import read_points
 from headcast.fit.posed import PosedPictures, colors_from_views, triangulated
 from headcast.fit.read import read_head
 from headcast.fit.register import register
-from headcast.fit.report import page
+from headcast.fit.report import page, png_bytes
 from headcast.fit.scan import Samples, Scan
 from headcast.fit.sides import FoundFace, find_face
 from headcast.fit.target import HeadState, Target
@@ -251,7 +250,7 @@ def _write_parameters(paths: FitPaths, result: FitResult, model: HeadModel) -> N
 
 
 def _write_report(paths: FitPaths, request: FitRequest, result: FitResult, model: HeadModel) -> None:
-    scan, state = result.scan, result.state
+    scan, state, target = result.scan, result.state, Target(model)
     what = f"mesh, {len(scan.faces)} faces" if scan.faces is not None else f"cloud, {len(scan.vertices)} points"
     seconds = stage_seconds(paths.steps)
     back = state.head_from_scan.inverse()
@@ -266,7 +265,7 @@ def _write_report(paths: FitPaths, request: FitRequest, result: FitResult, model
         "distances_mm": result.errors.values(),
         "distances_of_shapes_alone_mm": result.shapes_alone.values(),
         "identity_mean_square": float((state.identity**2).mean()),
-        "crossings": crossings(Target(model), result.vertices),
+        "crossings": crossings(target, result.vertices),
         "largest_offset_mm": 0.0 if result.offsets is None else 1e3 * float(np.linalg.norm(result.offsets, axis=1).max()),
         "seconds": seconds,
         "total_seconds": sum(seconds.values()),
@@ -276,9 +275,9 @@ def _write_report(paths: FitPaths, request: FitRequest, result: FitResult, model
         "schema": SCHEMA,
     }
     texture = None if result.albedo is None else srgb_bytes(result.albedo.albedo)
-    picture = comparison(Target(model), result.vertices, scan, state.head_from_scan, result.errors.per_vertex_mm, texture)
+    picture = png_bytes(comparison(target, result.vertices, scan, state.head_from_scan, result.errors.per_vertex_mm, texture))
     with replace_file(paths.heat_map) as temporary:
-        Image.fromarray(picture).save(temporary)
+        temporary.write_bytes(picture)
     write_json(paths.report_json, values)
     write_text(paths.report_html, page(values, result.errors, picture, values["warnings"]))
 

@@ -69,12 +69,12 @@ class Scan:
         assert self.texture is not None
         return replace(self, texture=np.ascontiguousarray(self.texture[::-1]))
 
-    def color_at(self, faces: Int[ndarray, "n"], barycentric: Float[ndarray, "n 3"], smooth: bool = True) -> Float[ndarray, "n 3"]:
+    def color_at(self, faces: Int[ndarray, "n"], barycentric: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         """sRGB 0–1 at places on a mesh; clay where it has no colours."""
         assert self.faces is not None
         if self.texture is not None and self.uv is not None:
             places = (self.uv[faces] * barycentric[..., None]).sum(1)
-            return texture_at(self.texture, places) if smooth else _nearest_texel(self.texture, places)
+            return texture_at(self.texture, places)
         if self.colors is not None:
             return (self.colors[self.faces[faces]] * barycentric[..., None]).sum(1)
         return np.broadcast_to(_PLAIN, (len(faces), 3)).astype(np.float64)
@@ -95,12 +95,6 @@ def texture_at(texture: UInt8[ndarray, "height width 3"], uv: Float[ndarray, "n 
     upper = texture[top, left] * (1 - across) + texture[top, right] * across
     lower = texture[below, left] * (1 - across) + texture[below, right] * across
     return (upper * (1 - down) + lower * down) / 255
-
-
-def _nearest_texel(texture: UInt8[ndarray, "height width 3"], uv: Float[ndarray, "n 2"]) -> Float[ndarray, "n 3"]:
-    height, width = texture.shape[:2]
-    column, row = ((uv[:, 0] % 1.0) * width).astype(int), (((1 - uv[:, 1]) % 1.0) * height).astype(int)
-    return texture[np.minimum(row, height - 1), np.minimum(column, width - 1)] / 255
 
 
 @dataclass(frozen=True)

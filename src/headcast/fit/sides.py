@@ -15,6 +15,7 @@ from headcast.geometry import Similarity
 from headcast.perceive import FaceFinder, FaceFollower, FollowConfig, MediapipeMesh
 from headcast.perceive.around import geometric_median, weighted_median
 from headcast.solve import Step
+from headcast.threads import mapped
 
 _SEARCH_PX, _SEARCH_RADIUS = 320, 0.15
 _LOOK_PX = 448
@@ -67,10 +68,12 @@ def find_face(scans: Sequence[Scan], template: Float[ndarray, "478 3"]) -> Gener
     Raises:
         InputError: no side shows a face.
     """
-    finder, follower = FaceFinder(), face_follower()
+    finder = FaceFinder()
+    follower = face_follower(finder)
     found: list[tuple[float, Similarity]] = []
-    for scan in scans:
-        found = yield from _faces_from_all_sides(scan, template, finder, follower)
+    # A face that is small beside what else was scanned needs a closer look, which takes long: first all colours are tried without.
+    for thorough, scan in product((False, True), scans):
+        found = yield from _faces_from_all_sides(scan, template, finder, follower, thorough)
         if found:
             break
     if not found:
@@ -87,7 +90,7 @@ def find_face(scans: Sequence[Scan], template: Float[ndarray, "478 3"]) -> Gener
 
 
 def _faces_from_all_sides(
-    scan: Scan, template: ndarray, finder: FaceFinder, follower: FaceFollower
+    scan: Scan, template: ndarray, finder: FaceFinder, follower: FaceFollower, thorough: bool
 ) -> Generator[Step, None, list[tuple[float, Similarity]]]:
     """Misfit and head from scan of everything that looks like a face from far."""
     middle, radius = _middle(scan.vertices)
@@ -95,24 +98,19 @@ def _faces_from_all_sides(
     small_from_scan = Similarity(unit, np.eye(3), -unit * middle)
     looker = Looker(scan.moved(small_from_scan))
     found: list[tuple[float, Similarity]] = []
-    looks = []
-    for number, direction in enumerate(ALL_SIDES):
-        looks.append(looker(camera_towards(np.zeros(3), direction, None, 2.4 * _SEARCH_RADIUS, _SEARCH_PX, 1.2)))
-        if finder.find(looks[-1].picture, thorough=False):
-            found += _candidate(look=looks[-1], template=template, follower=follower)
+    cameras = [camera_towards(np.zeros(3), direction, None, 2.4 * _SEARCH_RADIUS, _SEARCH_PX, 1.2) for direction in ALL_SIDES]
+    for number, look in enumerate(mapped(looker, cameras)):
+        if finder.find(look.picture, thorough):
+            found += _candidate(look, template, follower)
         yield Step("find face", number + 1, len(ALL_SIDES))
         if found and number >= 5 and min(misfit for misfit, _ in found) < _SURE:
             break
-    # A face that is small beside what else was scanned needs a closer look.
-    for look in () if found else looks:
-        if finder.find(look.picture):
-            found += _candidate(look, template, follower)
     return [(misfit, small_from_scan.then(head_from_small)) for misfit, head_from_small in found]
 
 
-def face_follower() -> FaceFollower:
+def face_follower(finder: FaceFinder) -> FaceFollower:
     """Finds the landmarks of single pictures."""
-    return FaceFollower(MediapipeMesh(), FaceFinder(), FollowConfig(second_look_every=1))
+    return FaceFollower(MediapipeMesh(), finder, FollowConfig(second_look_every=1))
 
 
 def _measured_from(
@@ -126,12 +124,11 @@ def _measured_from(
     yaws, pitches = angles_deg
     looker = Looker(scan.moved(head_from_scan))
     middle = template[_SKIN].mean(0)
-    seen = []
+    cameras = []
     for yaw, pitch in product(np.radians(yaws), np.radians(pitches)):
         direction = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
-        landmarks = _landmarks(looker(camera_towards(middle, direction, None, _FACE_EXTENT_M, _LOOK_PX, 0.9)), follower)
-        if landmarks is not None:
-            seen.append(landmarks)
+        cameras.append(camera_towards(middle, direction, None, _FACE_EXTENT_M, _LOOK_PX, 0.9))
+    seen = [landmarks for look in mapped(looker, cameras) if (landmarks := _landmarks(look, follower)) is not None]
     if len(seen) < len(yaws) * len(pitches) / 4:
         return None
     found, weights = (np.stack(values) for values in zip(*seen))

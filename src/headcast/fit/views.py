@@ -14,7 +14,7 @@ from headcast.geometry import Similarity
 _PANEL_PX = 360
 _MIDDLE = np.array([0.0, -0.02, -0.05])
 _EXTENT_M = 0.34
-_YAWS_DEG = (-60, 0, 60)
+_YAWS_DEG = (-60.0, 0.0, 60.0)
 _UNKNOWN = np.array([0.62, 0.63, 0.65])
 _FULL_MM = 2.0
 """Distance that is drawn in the last colour."""

@@ -6,6 +6,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
+_FLAT = 1e-14
+"""Squared sine of the angle at a triangle's first corner below which it has no area."""
+
 
 @dataclass(frozen=True)
 class ClosestPoints:
@@ -80,21 +83,28 @@ def barycentric_of_nearest(points: Float[np.ndarray, "*#batch 3"], corners: Floa
     The foot of the perpendicular where it lies inside, otherwise the nearest point of the three edges; a triangle without area counts
     as its edges.
     """
-    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
-    normal = np.cross(b - a, c - a)
-    squared = (normal**2).sum(-1)
-    safe = np.where(squared > 0, squared, 1.0)
-    inner = np.stack([(np.cross(c - b, points - b) * normal).sum(-1), (np.cross(a - c, points - c) * normal).sum(-1)], -1) / safe[..., None]
-    inner = np.concatenate([inner, 1 - inner.sum(-1, keepdims=True)], -1)
-    inside = (inner >= 0).all(-1) & (squared > 0)
-    best, best_distance = inner, np.where(inside, 0.0, np.inf)
-    for start, end in ((0, 1), (1, 2), (2, 0)):
-        origin, along = corners[..., start, :], corners[..., end, :] - corners[..., start, :]
-        length = (along**2).sum(-1)
-        t = np.clip(((points - origin) * along).sum(-1) / np.where(length > 0, length, 1.0), 0, 1)
-        distance = ((origin + t[..., None] * along - points) ** 2).sum(-1)
-        weights = np.zeros_like(inner)
-        weights[..., start], weights[..., end] = 1 - t, t
-        nearer = ~inside & (distance < best_distance)
-        best, best_distance = np.where(nearer[..., None], weights, best), np.where(nearer, distance, best_distance)
-    return best
+    # A point of the triangle is s·across + t·along beside its first corner; everything that follows is made of five products of vectors.
+    across, along = corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
+    away = points - corners[..., 0, :]
+    cc, ca, aa, pc, pa = (_dot(*pair) for pair in ((across, across), (across, along), (along, along), (away, across), (away, along)))
+    area = cc * aa - ca * ca
+    flat = area <= _FLAT * cc * aa
+    area = np.where(flat, 1.0, area)
+    best_s, best_t = (pc * aa - pa * ca) / area, (pa * cc - pc * ca) / area
+    inside = (best_s >= 0) & (best_t >= 0) & (best_s + best_t <= 1) & ~flat
+    best = np.where(inside, -np.inf, np.inf)
+    opposite = _share(pa - pc + cc - ca, cc - 2 * ca + aa)
+    for s, t in ((_share(pc, cc), 0.0), (1 - opposite, opposite), (0.0, _share(pa, aa))):
+        squared = s * s * cc + 2 * s * t * ca + t * t * aa - 2 * (s * pc + t * pa)
+        nearer = squared < best
+        best_s, best_t, best = np.where(nearer, s, best_s), np.where(nearer, t, best_t), np.where(nearer, squared, best)
+    return np.stack([1 - best_s - best_t, best_s, best_t], -1)
+
+
+def _dot(a: Float[np.ndarray, "*#batch 3"], b: Float[np.ndarray, "*#batch 3"]) -> Float[np.ndarray, "*batch"]:
+    return np.einsum("...i,...i->...", a, b)
+
+
+def _share(part: Float[np.ndarray, "*#batch"], whole: Float[np.ndarray, "*#batch"]) -> Float[np.ndarray, "*batch"]:
+    """0–1; 0 of nothing."""
+    return np.clip(part / np.where(whole > 0, whole, np.inf), 0, 1)
