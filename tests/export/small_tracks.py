@@ -58,15 +58,15 @@ def with_moving_camera(track: Track) -> Track:
 
 
 class Recording(Capture):
-    """A capture whose pictures and mattes are known."""
+    """A capture whose pictures and mattes are known; by default it finds the face wherever the track has one."""
 
-    def __init__(self, track):
-        height, width = track.camera.size
+    def __init__(self, track, camera_idx=0, found=None):
+        height, width = track.cameras[camera_idx].size
         rng = np.random.default_rng(0)
         pictures = [cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 5) for _ in range(track.frame_count)]
         matte = np.zeros((height, width), np.uint8)
         matte[10:-5, 20:-20] = 255
-        vars(self).update(pictures=pictures, matte=matte)
+        vars(self).update(pictures=pictures, matte=matte, found=track.valid.numpy() if found is None else found)
 
     def frames(self, indices=None):
         for frame in indices:
@@ -76,9 +76,9 @@ class Recording(Capture):
 class Chart(Recording):
     """A capture whose colours say which pixel is seen: red grows to the right, green downwards."""
 
-    def __init__(self, track):
-        super().__init__(track)
-        height, width = track.camera.size
+    def __init__(self, track, camera_idx=0, found=None):
+        super().__init__(track, camera_idx, found)
+        height, width = track.cameras[camera_idx].size
         across, down = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
         picture = np.stack([255 * across, 255 * down, np.full_like(across, 90)], -1).round().astype(np.uint8)
         vars(self).update(pictures=[picture] * track.frame_count)

@@ -1,6 +1,6 @@
 """Every format by its short name, as one table: what `headcast export --to` offers, and what its help says."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,16 +53,22 @@ class Order:
     out: Path
     albedo_picture: Path | None
     """sRGB picture in the model's atlas, where there is one."""
-    recording: Capture | None
+    recordings: tuple[Capture, ...]
+    """One per camera; none where the track came without."""
     config: Any
     """The format's settings; None for formats without."""
 
     @property
-    def capture(self) -> Capture:
-        """The recording; raises `InputError` where the track came without one."""
-        if self.recording is None:
+    def captures(self) -> tuple[Capture, ...]:
+        """The recordings of all cameras; raises `InputError` where the track came without."""
+        if not self.recordings:
             raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
-        return self.recording
+        return self.recordings
+
+    @property
+    def capture(self) -> Capture:
+        """The first camera's; raises `InputError` where the track came without."""
+        return self.captures[0]
 
     @cached_property
     def albedo(self) -> UInt8[ndarray, "height width 3"] | None:
@@ -97,6 +103,8 @@ class Format:
     """Its settings, which the command line shows under the format's name."""
     needs_recording: bool = False
     """It holds the recording's pictures."""
+    first_camera: bool = False
+    """Of runs with several cameras it holds the first only."""
 
     @property
     def folder(self) -> bool:
@@ -112,7 +120,7 @@ FORMATS: dict[FormatName, Format] = {
     "colmap": Format(
         "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
         "colmap",
-        lambda o: export_colmap(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        lambda o: export_colmap(o.track, o.model, o.captures, o.out, o.config, o.albedo),
         COLMAP_FILES,
         ColmapConfig,
         needs_recording=True,
@@ -124,6 +132,7 @@ FORMATS: dict[FormatName, Format] = {
         FLASHAVATAR_FILES,
         FlashavatarConfig,
         needs_recording=True,
+        first_camera=True,
     ),
     "glb": Format(
         "a rigged, textured, animated head for Blender, game engines and browsers",
@@ -137,6 +146,7 @@ FORMATS: dict[FormatName, Format] = {
         IMAVATAR_FILES,
         ImavatarConfig,
         needs_recording=True,
+        first_camera=True,
     ),
     "insta": Format(
         "INSTA's data set: cut-out pictures, a mesh, depth and face parts per frame",
@@ -145,11 +155,12 @@ FORMATS: dict[FormatName, Format] = {
         INSTA_FILES,
         InstaConfig,
         needs_recording=True,
+        first_camera=True,
     ),
     "nerf": Format(
         "pictures, mattes, cameras and heads for GaussianAvatars and other radiance fields and 3D Gaussians",
         "nerf",
-        lambda o: export_nerf(o.track, o.model, o.capture, o.out, o.config, o.flame_root_if_any),
+        lambda o: export_nerf(o.track, o.model, o.captures, o.out, o.config, o.flame_root_if_any),
         NERF_FILES,
         NerfConfig,
         needs_recording=True,
@@ -157,7 +168,7 @@ FORMATS: dict[FormatName, Format] = {
     "nerfstudio": Format(
         "transforms.json, pictures and masks for nerfstudio: the head at rest and a moving camera",
         "nerfstudio",
-        lambda o: export_nerfstudio(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        lambda o: export_nerfstudio(o.track, o.model, o.captures, o.out, o.config, o.albedo),
         NERFSTUDIO_FILES,
         NerfstudioConfig,
         needs_recording=True,
@@ -178,6 +189,7 @@ FORMATS: dict[FormatName, Format] = {
         "tracked_flame_params.npz of Video Head Tracker (FLAME runs)",
         "tracked_flame_params.npz",
         lambda o: export_vht(o.track, o.model, o.flame_file, o.out, o.albedo),
+        first_camera=True,
     ),
 }
 
@@ -208,7 +220,7 @@ def chosen_config(name: FormatName, configs: dict[str, Any]) -> Any:
 
 def export_track(
     track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False,
-    capture: Capture | None = None, config: Any = None,
+    captures: Sequence[Capture] = (), config: Any = None,
 ) -> Generator[Step, None, None]:  # fmt: skip
     """Writes a track in another format, one `Step` per piece.
 
@@ -216,18 +228,18 @@ def export_track(
         model: the head model that the track was made with, landmarks included.
         out: a file or a folder, as `FORMATS` says.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
-        capture: the recording, for data sets with pictures.
+        captures: the recordings, one per camera, for data sets with pictures.
         config: the format's settings; its defaults where not given.
     """
     entry = FORMATS[name]
     if config is None and entry.config is not None:
         config = entry.config()
     # What a format needs is asked for here; nothing is written before the first step.
-    steps = entry.write(Order(track, model, out, albedo_picture, capture, config))
+    steps = entry.write(Order(track, model, out, albedo_picture, tuple(captures), config))
     make_room(out, name, entry.own_files, overwrite)
     yield from steps
-    if entry.needs_recording and len(track.cameras) > 1:
-        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the data set")
+    if entry.first_camera and len(track.cameras) > 1:
+        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, has a place in {name}")
 
 
 def flame_file(model: HeadModel) -> Path:
