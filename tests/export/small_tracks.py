@@ -57,6 +57,19 @@ def with_moving_camera(track: Track) -> Track:
     return replace(track, cameras=(Camera(camera.focal_px.expand(count, 2), camera.center_px.expand(count, 2), camera.size, poses),))
 
 
+def with_rig(track: Track, count: int = 3) -> Track:
+    """The same heads, seen by `count` cameras about them that have different lenses; the last one moves."""
+    middle = track.world_from_head.translation.mean(0)
+    cameras = []
+    for idx in range(count):
+        first = with_moving_camera(track).cameras[0] if idx == count - 1 else track.camera
+        turn = Transform.from_axis_angle(torch.tensor([0.0, 0.25 * idx, 0.0]), torch.zeros(3))
+        about = Transform(turn.rotation, middle - turn.rotation @ middle)
+        size = (first.size[0] + 12 * idx, first.size[1] + 10 * idx)
+        cameras.append(Camera(first.focal_px * (1 + 0.07 * idx), first.center_px + 6.0 * idx, size, first.camera_from_world @ about))
+    return replace(track, cameras=tuple(cameras), camera_names=tuple(f"view {idx}" for idx in range(count)))
+
+
 class Recording(Capture):
     """A capture whose pictures and mattes are known; by default it finds the face wherever the track has one."""
 

@@ -50,8 +50,8 @@ def test_cameras_that_are_left_out_are_said(tmp_path):
     track = small_track(open_head(), frame_count=1, invalid=())
     track = replace(track, cameras=track.cameras * 2, camera_names=("front", "side"))
     steps = []
-    follow(export_track(track, open_head(), "colmap", tmp_path / "set", captures=[Recording(track)]), steps.append)
-    assert steps[-1].message == "of 2 cameras only the first, 'front', is in the data set"
+    follow(export_track(track, open_head(), "insta", tmp_path / "set", captures=[Recording(track)]), steps.append)
+    assert steps[-1].message == "of 2 cameras only the first, 'front', is in the export"
 
 
 @pytest.mark.parametrize("name", [name for name, entry in FORMATS.items() if entry.folder])

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from headcast.capture import Capture
 from headcast.errors import ConfigError, FormatError, InputError
+from headcast.export.flame_numbers import what_offsets_lack
 from headcast.export.parts import FaceParts
 from headcast.export.pictures import FrameChoice, Lens, write_picture
 from headcast.export.shoot import Shoot, Shot
@@ -80,9 +81,10 @@ def export_flashavatar(
             torch.save(_frame(track, shot, camera), temporary)
 
     yield from shoot.each(write)
+    notes = [what_offsets_lack(track)]
     if len(frames) <= _TEST_FRAMES:
-        note = f"FlashAvatar tests on the last {_TEST_FRAMES} frames and {len(frames)} were written: lower test_num in its scene/__init__.py"
-        yield Step("export", len(frames), len(frames), message=note)
+        notes.append(f"FlashAvatar tests on the last {_TEST_FRAMES} frames and {len(frames)} were written: lower test_num in its scene/__init__.py")
+    yield Step("export", len(frames), len(frames), message="; ".join(filter(None, notes)))
 
 
 def _reach(track: Track, model: HeadModel, frames: list[int]) -> float:

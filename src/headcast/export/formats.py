@@ -239,7 +239,7 @@ def export_track(
     make_room(out, name, entry.own_files, overwrite)
     yield from steps
     if entry.first_camera and len(track.cameras) > 1:
-        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, has a place in {name}")
+        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the export")
 
 
 def flame_file(model: HeadModel) -> Path:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from headcast.capture import Capture
 from headcast.errors import FormatError, InputError
-from headcast.export.flame_numbers import flame_numbers
+from headcast.export.flame_numbers import flame_numbers, what_offsets_lack
 from headcast.export.pictures import Lens, PictureConfig, write_picture
 from headcast.export.posed_pictures import PosedPicture, read_table
 from headcast.export.shoot import Shoot, Shot
@@ -73,7 +73,7 @@ def export_imavatar(
     write_json(folder / "flame_params.json", table)
     moved_mm = 1000 * _left_out(track, model, frames)
     note = f"of FLAME's coefficients the first {_SHAPES} and {_EXPRESSIONS} are written; the others move vertices by {moved_mm:.2f} mm (RMS)"
-    yield Step("export", len(frames), len(frames), message=note)
+    yield Step("export", len(frames), len(frames), message="; ".join(filter(None, (note, what_offsets_lack(track)))))
 
 
 def _world_mat(camera: Camera, translation: Float[ndarray, "3"]) -> list[list[float]]:

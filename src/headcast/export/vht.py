@@ -15,6 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.errors import FormatError, InputError
+from headcast.export.flame_numbers import what_offsets_lack
 from headcast.export.flame_texture import fit_flame_texture
 from headcast.geometry import Camera, Transform, axis_angle_from_matrix, matrix_from_axis_angle
 from headcast.geometry.conventions import PYTORCH3D_FROM_OPENCV, from_lower_edge
@@ -70,8 +71,7 @@ def export_vht(
         texture = np.zeros(_TEXTURE_COUNT, np.float32)
         notes.append(f"texture coefficients are zero: fitting them needs a solved albedo and FLAME_texture.npz beside {flame_file.name}")
     moved = write_vht(track, model, load_flame_root(flame_file), path, texture)
-    if track.offsets is not None:
-        notes.append("that program's file has no place for offsets: its head is the identity's alone")
+    notes += [note] if (note := what_offsets_lack(track)) else []
     if moved:
         notes.append(f"{moved} joint angles lay outside of that program's limits and were moved to them")
     yield Step("export", 1, 1, message="; ".join(notes))
@@ -80,7 +80,8 @@ def export_vht(
 def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, texture: Float[ndarray, "coefficients"]) -> int:
     """Writes every key of that program. Returns how many joint angles lay outside its limits and were moved to them."""
     require_flame(model)
-    view_from_world = PYTORCH3D_FROM_OPENCV @ track.camera.camera_from_world
+    # That camera stands still: where ours moves, the head moves against it instead.
+    view_from_world = PYTORCH3D_FROM_OPENCV @ track.camera_at(torch.arange(track.frame_count)).camera_from_world
     view_from_head = view_from_world @ track.world_from_head
     joint_in_head = root.joint(track.identity.expand(track.frame_count, -1), track.expression) - root.origin
     joint_in_view = view_from_head.points(joint_in_head[:, None, :])[:, 0]
@@ -90,8 +91,8 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
         moved += count
     height, width = track.camera.size
     center_x, center_y = track.camera.center_px.tolist()
-    light = _light_in_view(track.light.numpy(), view_from_world.rotation.numpy())
-    count = track.frame_count
+    turns, count = view_from_world.rotation.numpy().reshape(-1, 3, 3), track.frame_count
+    light = np.stack([_light_in_view(track.light.numpy(), turn) for turn in turns])
     write_arrays(
         path,
         {
