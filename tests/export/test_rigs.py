@@ -17,6 +17,7 @@ from headcast.export import (
     export_colmap,
     export_nerf,
     export_nerfstudio,
+    export_track,
     read_colmap,
     read_colmap_pictures,
     read_nerf,
@@ -123,10 +124,13 @@ def test_the_ninth_camera_validates_or_the_last_or_those_named(written_cameras, 
     (("side",), "expected names of cameras as --nerf.val-cameras .view 0, view 1, view 2., found 'side'"),
     (("view 0", "view 1", "view 2"), "expected a camera to train on beside --nerf.val-cameras, found all of them"),
 ])  # fmt: skip
-def test_validation_cameras_that_make_no_sense_are_refused_before_anything_is_written(tmp_path, named, words):
+def test_validation_cameras_that_make_no_sense_are_refused_and_an_earlier_export_stays(tmp_path, named, words):
+    track = rig()
+    written(tmp_path / "set", track)
     with pytest.raises(InputError, match=words):
-        written(tmp_path / "set", rig(), val_cameras=named)
-    assert not (tmp_path / "set").exists()
+        captures = recordings(track)
+        follow(export_track(track, open_head(), "nerf", tmp_path / "set", None, True, captures, NerfConfig(val_cameras=named, cut_neck=False)))
+    assert len(read_nerf(tmp_path / "set")) > 0
 
 
 def test_pictures_that_are_left_out_are_said_and_only_those(tmp_path):

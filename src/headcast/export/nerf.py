@@ -72,7 +72,7 @@ class NerfConfig(PictureConfig):
 def export_nerf(
     track: Track, model: HeadModel, captures: Sequence[Capture], folder: Path, config: NerfConfig, root: FlameRoot | None = None
 ) -> Generator[Step, None, None]:
-    """Writes the data set.
+    """The steps that write the data set; what is asked for is checked before the first.
 
     The head's mean place over the written frames is moved to the origin, and the cameras with it. Readers take the principal point for the middle of
     the picture; where it is not, the pictures are made larger until it is. Pictures in which a camera found no face are left out: they have no matte.
@@ -89,7 +89,13 @@ def export_nerf(
     validating = config.validating(track, [shoot.camera_idx for shoot in shoots if shoot.frames])
     frames = shoots[0].timesteps
     track = _moved(track, -track.world_from_head.translation[frames].mean(0))
-    shoots = tuple(replace(shoot, track=track) for shoot in shoots)
+    return _write(tuple(replace(shoot, track=track) for shoot in shoots), folder, config, validating, root)
+
+
+def _write(
+    shoots: Sequence[Shoot], folder: Path, config: NerfConfig, validating: Sequence[int], root: FlameRoot | None
+) -> Generator[Step, None, None]:
+    track, model, frames = shoots[0].track, shoots[0].head.model, shoots[0].timesteps
     described = {
         (index, shoot.camera_idx): _described(index, frame, shoot, root is not None) for shoot in shoots for frame, index in shoot.places.items()
     }
