@@ -65,7 +65,7 @@ def test_the_stored_matte_lies_in_its_window(capture):
 
 def test_the_folder_says_what_it_is_and_needs_only_numpy_to_read(capture):
     about = json.loads(capture.paths.about.read_text())
-    assert (about["kind"], about["schema"]) == ("capture", 1)
+    assert (about["kind"], about["schema"]) == ("capture", 2)
     assert len(about["inputs"]["source"]["sha256"]) == 64
     with np.load(capture.paths.landmarks, allow_pickle=False) as arrays:
         assert arrays["landmarks_px"].shape == (12, 478, 2)
@@ -197,3 +197,31 @@ def test_a_damaged_capture_is_refused_with_the_file_named(tmp_path, name):
 def test_a_folder_that_is_no_capture_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected a folder that Headcast made \(kind 'capture'\)"):
         Capture.open(tmp_path)
+
+
+def test_a_recurrent_matting_network_goes_on_with_its_states(tmp_path):
+    """The tiny network's opacity grows by a tenth from frame to frame: a broken preparation has to remember how far it was."""
+    tiny_networks = pytest.importorskip("tiny_networks", reason="the onnx packages are not installed")
+    video = write_video(tmp_path / "talk.mp4", talking(12))
+    network = tiny_networks.recurrent(tmp_path / "rvm.onnx")
+    config = PrepareConfig(part_frames=4, matting=f"rvm:{network}")
+    expected = prepare(video, tmp_path / "whole", config)
+    middle = [int(expected.matte(idx).max()) for idx in range(9)]
+    np.testing.assert_allclose(np.diff(middle), 25.5, atol=1)
+    steps = prepare_steps(video, tmp_path / "broken", config)
+    next(step for step in steps if step.done == 6)
+    steps.close()
+    again = prepare(video, tmp_path / "broken", config, resume=True)
+    assert all((again.matte(idx) == expected.matte(idx)).all() for idx in range(12))
+
+
+def test_another_network_under_the_same_name_is_another_setting(tmp_path):
+    tiny_networks = pytest.importorskip("tiny_networks", reason="the onnx packages are not installed")
+    network = tiny_networks.weighted(tmp_path / "net.onnx", (1, 0, 0), 0)
+    config = PrepareConfig(matting=f"modnet:{network}")
+    first = config.key()
+    moved = tmp_path / "elsewhere.onnx"
+    moved.write_bytes(network.read_bytes())
+    assert PrepareConfig(matting=f"modnet:{moved}").key() == first
+    tiny_networks.weighted(network, (0, 1, 0), 0)
+    assert config.key() != first and "matting" not in PrepareConfig().key()

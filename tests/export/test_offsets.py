@@ -65,6 +65,8 @@ GEOMETRY = {
 """The files in which a format holds the head's surface."""
 MOTION = {"arkit", "bvh"}
 """Formats without a surface."""
+LABELLED = {"nha"}
+"""Formats of runs that were labelled: landmarks of the head as tracked, and the file of FLAME's numbers, which says it itself."""
 FLAME_ONLY = {"imavatar", "flashavatar", "vht"}
 """Formats of FLAME's numbers, which have no place for offsets."""
 
@@ -82,7 +84,7 @@ def exported(track, model, name, folder) -> tuple[list[bytes], list[str]]:
 
 
 def test_every_format_has_its_word_on_offsets():
-    assert sorted([*GEOMETRY, *MOTION, *FLAME_ONLY]) == sorted(FORMATS)
+    assert sorted([*GEOMETRY, *MOTION, *LABELLED, *FLAME_ONLY]) == sorted(FORMATS)
 
 
 @pytest.mark.parametrize("name", sorted(GEOMETRY))

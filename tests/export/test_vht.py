@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_tracks import small_track
+from small_tracks import small_track, with_moving_camera
 from synthetic_models import flame_arrays, flame_vertices, write_flame_pickle
 
 from headcast.errors import FormatError, InputError
@@ -80,13 +80,35 @@ def test_its_equations_put_every_vertex_on_the_same_pixel(flame, track, written)
 
 
 def test_its_light_shades_as_ours(track, written):
+    normals = _normals()
+    # World to PyTorch3D's view of the default camera.
+    shaded = _basis(normals * [-1, 1, -1]) @ written[1]["light"][0]
+    np.testing.assert_allclose(shaded, sh_basis(normals) @ track.light.numpy(), atol=1e-5)
+
+
+def _normals():
     normals = np.random.default_rng(3).normal(size=(50, 3))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    x, y, z = (normals * [-1, 1, -1]).T  # world to PyTorch3D's view of the default camera
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+def _basis(normals):
+    """That program's, of normals in its view."""
+    x, y, z = normals.T
     c1, c2 = 2 * np.pi / 3 * np.sqrt(3 / (4 * np.pi)), np.pi / 4 * np.sqrt(5 / (12 * np.pi))
-    basis = [np.ones(50) / np.sqrt(4 * np.pi), c1 * x, c1 * y, c1 * z, 3 * c2 * x * y, 3 * c2 * x * z, 3 * c2 * y * z]
+    basis = [np.ones(len(x)) / np.sqrt(4 * np.pi), c1 * x, c1 * y, c1 * z, 3 * c2 * x * y, 3 * c2 * x * z, 3 * c2 * y * z]
     basis += [1.5 * c2 * (x * x - y * y), np.pi / 8 * np.sqrt(5 / (4 * np.pi)) * (3 * z * z - 1)]
-    np.testing.assert_allclose(np.stack(basis, 1) @ written[1]["light"][0], sh_basis(normals) @ track.light.numpy(), atol=1e-5)
+    return np.stack(basis, 1)
+
+
+def test_where_the_camera_moved_it_rests_there_and_head_and_light_move(flame, track, tmp_path):
+    moving, path = with_moving_camera(track), tmp_path / "moving.npz"
+    write_vht(moving, flame[1], flame[2], path, np.zeros(1, np.float32))
+    found, normals = read_vht(path, flame[1], flame[2]), _normals()
+    expected = moving.camera_at(torch.arange(4)).project(track.head(flame[1]).posed(track.pose()).vertices)
+    torch.testing.assert_close(found.camera.project(found.head(flame[1]).posed(found.pose()).vertices), expected, atol=2e-3, rtol=0)
+    for k, light in enumerate(np.load(path)["light"]):
+        turned = normals @ moving.camera_at(k).camera_from_world.rotation.numpy().T * [-1, -1, 1]
+        np.testing.assert_allclose(_basis(turned) @ light, sh_basis(normals) @ track.light.numpy(), atol=2e-5)
 
 
 def test_uniform_light_is_the_constant_that_program_starts_from(flame, track, tmp_path):

@@ -1,91 +1,29 @@
 """The tracker finds again what it was shown: heads rendered by the tracker's own surface, with noisy landmarks."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from shown import shown_clip, some_person, turning_states
 
 from headcast.errors import ConfigError, InputError
 from headcast.geometry import Transform, angle_between, matrix_from_axis_angle
 from headcast.heads import open_head
 from headcast.track import TrackConfig, track_capture
 from headcast.track.keyframes import choose_keyframes
-from headcast.track.light import AMBIENT
-from headcast.track.observation import Window
-from headcast.track.person import Person, TrackedModel
-from headcast.track.points import FrameState, move_points
 from headcast.track.prefetch import ahead
 from headcast.track.rig import WORLD_FROM_CAMERA, Rig
 from headcast.track.sequence import Clock
-from headcast.track.view import view_of
 
 SIDE, FRAMES = 224, 12
-
-
-@dataclass(frozen=True)
-class ShownClip:
-    """A capture in memory with the truth beside it."""
-
-    images: np.ndarray
-    mattes: np.ndarray
-    landmarks_px: np.ndarray
-    states: tuple[FrameState, ...]
-    person: Person
-    found: np.ndarray
-    size: tuple[int, int] = (SIDE, SIDE)
-    focal_hint_px: float | None = None
-
-    frame_count = FRAMES
-    cuts = np.zeros(FRAMES, bool)
-    time_s = np.arange(FRAMES) / 25
-    confidence = np.ones((FRAMES, 478), np.float32)
-
-    def frames(self, indices=None):
-        for idx in range(FRAMES) if indices is None else indices:
-            yield int(idx), self.images[idx], self.mattes[idx]
 
 
 @pytest.fixture(scope="module")
 def clip():
     generator = np.random.default_rng(7)
-    model, config = open_head(), TrackConfig()
-    tracked = TrackedModel.of(model, config.sigmas)
-    texture = np.full((1024, 1024, 3), (0.75, 0.6, 0.5), np.float32)
-    for side, amount in ((16, 0.06), (128, 0.07), (512, 0.07)):
-        texture += cv2.resize(amount * generator.normal(size=(side, side, 3)).astype(np.float32), (1024, 1024), interpolation=cv2.INTER_CUBIC)
-    texture = np.concatenate([texture.clip(0.05, 1), np.ones((1024, 1024, 1))], 2).astype(np.float32)
-    light = AMBIENT.copy()
-    light[1:4] += 0.15 * generator.normal(size=(3, 1)).astype(np.float32)
-    identity = generator.normal(size=model.identity_count)
-    person = Person(tracked, identity, Rig.single(np.full(2, 1.5 * SIDE), np.full(2, SIDE / 2)), light, np.zeros((478, 3), np.float32), texture)
-    channels = [model.expression_names.index(name) for name in ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp")]
-    images, mattes, landmarks, states = [], [], [], []
-    for frame in range(FRAMES):
-        phase = 2 * np.pi * frame / FRAMES
-        turn = matrix_from_axis_angle(torch.tensor([0.1 * np.sin(2 * phase), 0.5 * np.sin(phase), 0.05])).numpy()
-        expression = np.zeros(model.expression_count)
-        expression[channels] = 0.3 + 0.3 * np.sin(phase * np.array([1, 2, 2, 3]) + np.array([0, 1, 1, 2]))
-        state = FrameState(
-            WORLD_FROM_CAMERA @ turn, np.array([0.01 * np.sin(phase), 0.0, 0.5]), np.zeros((model.joint_count, 3)), expression.clip(0, 1)
-        )
-        view = view_of(person, state, Window(np.full(2, 2.0), np.zeros(2), (2 * SIDE, 2 * SIDE)))
-        covered, mix = view.face >= 0, view.barycentric[..., None]
-        face = np.where(covered, view.face, 0)
-        uv = (tracked.surface.uv[face] * mix).sum(2).astype(np.float32)
-        shade = (view.shading[tracked.surface.faces[face]] * mix).sum(2)
-        color = cv2.remap(texture, uv[..., 0] * 1024 - 0.5, (1 - uv[..., 1]) * 1024 - 0.5, cv2.INTER_LINEAR)[..., :3] * shade
-        picture = cv2.resize(np.where(covered[..., None], color, 0.2).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA).clip(0, 1)
-        linear = picture**2.2
-        srgb = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055) + 0.006 * generator.normal(size=picture.shape)
-        images.append((srgb.clip(0, 1) * 255).round().astype(np.uint8))
-        mattes.append((cv2.resize(covered.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8))
-        shown = move_points(tracked.landmarks, person.landmark_rest, person.skeleton, tracked.unknowns, state, person.focal_px, person.center_px)
-        landmarks.append(shown.pixels + 0.5 * generator.normal(size=(478, 2)))
-        states.append(state)
-    found = np.ones(FRAMES, bool)
-    return ShownClip(np.stack(images), np.stack(mattes), np.stack(landmarks).astype(np.float32), tuple(states), person, found)
+    person = some_person(generator, Rig.single(np.full(2, 1.5 * SIDE), np.full(2, SIDE / 2)))
+    return shown_clip(person, turning_states(FRAMES), SIDE, generator)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +72,7 @@ def test_a_given_focal_length_is_kept(clip, tracked):
 def test_a_lost_face_marks_its_frames_and_is_filled(clip):
     found = clip.found.copy()
     found[4:6] = False
-    lost = ShownClip(clip.images, clip.mattes, clip.landmarks_px, clip.states, clip.person, found)
+    lost = replace(clip, found=found)
     track = track_capture(lost, open_head(), TrackConfig(mode="fast", photometric=False)).track
     assert (~track.valid).nonzero().flatten().tolist() == [4, 5]
     torch.testing.assert_close(track.expression[4], track.expression[3])
@@ -142,7 +80,7 @@ def test_a_lost_face_marks_its_frames_and_is_filled(clip):
 
 
 def test_a_clip_without_a_face_is_an_input_error(clip):
-    empty = ShownClip(clip.images, clip.mattes, clip.landmarks_px, clip.states, clip.person, np.zeros(FRAMES, bool))
+    empty = replace(clip, found=np.zeros(FRAMES, bool))
     with pytest.raises(InputError, match="found none"):
         track_capture(empty, open_head(), TrackConfig())
 

@@ -20,9 +20,10 @@ def _capture(count, cuts=(), warnings=()):
     points, numbers, squares = np.zeros((count, 478, 2), np.float32), np.zeros((count, 478), np.float32), np.zeros((count, 4), np.float32)
     marks, never = np.isin(np.arange(count), list(cuts)), np.zeros(count, bool)
     return Capture(
-        paths=CapturePaths(Path("capture")), source_path=Path("video.mp4"), size=(120, 160), fps=25.0, focal_hint_px=None, landmarks_px=points,
+        paths=CapturePaths(Path("capture")), source_path=Path("video.mp4"), size=(120, 160), source_size=(120, 160), crop=None,
+        fps=25.0, source_fps=25.0, focal_hint_px=None, landmarks_px=points,
         depth_px=numbers, confidence=numbers, visibility=numbers, found=~never, cuts=marks, damaged=never, time_s=np.arange(count) / 25.0,
-        box=squares, matte_windows=squares.astype(np.int32), warnings=tuple(warnings),
+        box=squares, matte_windows=squares.astype(np.int32), source_frame_idx=np.arange(count), warnings=tuple(warnings),
     )  # fmt: skip
 
 

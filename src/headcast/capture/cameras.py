@@ -1,7 +1,8 @@
 """The camera file: which recordings belong together, and what is known of the camera of each. Headcast's own format; see docs/formats.md."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch
 from jaxtyping import Float64
 from numpy import ndarray
 
+from headcast.capture.color import TERMS, Color
 from headcast.capture.rig import Calibration
-from headcast.errors import FormatError, InputError
+from headcast.capture.written import a_list, an_object, camera_name, names, numbers, positive, refuse_unknown, rigid, short, whole
+from headcast.errors import ConfigError, FormatError, InputError
 from headcast.geometry import Transform
 from headcast.store import read_json, write_json
 
@@ -19,21 +22,11 @@ KIND = "headcast cameras"
 SCHEMA = 1
 _FILE_KEYS = {"kind", "schema", "unit_m", "fps", "cameras"}
 _CAMERA_KEYS = {
-    *("name", "pictures", "focal_px", "center_px", "size", "distortion", "lens", "color", "camera_from_world", "depth", "depth_unit_m"),
+    *("name", "pictures", "alpha", "depth", "depth_unit_m", "frames", "time_s", "size", "focal_px", "center_px", "distortion", "lens"),
+    *("color", "camera_from_world"),
 }
 _COEFFICIENTS = {"opencv": (4, 5, 8), "fisheye": (4,)}
-
-
-@dataclass(frozen=True)
-class Color:
-    """A correction of colours: polynomial terms of a pixel's red, green and blue (0–1) times a matrix.
-
-    Four terms: r, g, b, 1 (affine). More as in Cheung et al. (2004): 3, 5, 7, 8, 9, 11 of r, g, b, rg, rb, gb, r², g², b², rgb, 1 as they list them.
-    """
-
-    matrix: Float64[ndarray, "3 terms"]
-    linear: bool = False
-    """Whether it works on linear light instead of sRGB."""
+DEPTH_UNIT_M = 0.001
 
 
 @dataclass(frozen=True)
@@ -56,15 +49,47 @@ class CameraFile:
     """+X right, +Y down, +Z forward; one pose, or one per frame."""
     depth: str | tuple[str, ...] = ""
     """Pictures of depth along the view, as many as pictures: a folder, a pattern or the files; none where it is empty."""
-    depth_unit_m: float = 0.001
+    depth_unit_m: float = DEPTH_UNIT_M
+    alpha: str | tuple[str, ...] = ""
+    """Mattes of the person, as many as pictures: a video, a folder, a pattern or the files; none where it is empty."""
+    frames: str | tuple[int, ...] = ""
+    """Which of the pictures are used, counted from zero: start:stop:step, or ascending numbers; all where it is empty. Poses and times are theirs."""
+    time_s: Float64[ndarray, "frames"] | None = None
+    """Seconds since the recording began; the recording's own clock where it is None."""
 
     def calibration(self, picture_size: tuple[int, int]) -> Calibration:
         """In pixels of pictures of that (height, width), distortion taken away."""
         height, width = self.size or picture_size
         ratio = np.array([picture_size[1] / width, picture_size[0] / height])
+        if not 0.98 < ratio[0] / ratio[1] < 1.02:
+            raise InputError(
+                f"expected pictures with the proportions of {width}×{height}, which the numbers of camera {self.name!r} are for, "
+                f"found {picture_size[1]}×{picture_size[0]}"
+            )
         pose = None if self.camera_from_world is None else Transform.from_matrix(torch.from_numpy(self.camera_from_world))
         focal = None if self.focal_px is None else self.focal_px * ratio
         return Calibration(self.name, focal, None if self.center_px is None else self.center_px * ratio, pose)
+
+    def used(self, recorded: int) -> Sequence[int]:
+        """Which of so many recorded pictures are used; raises `InputError` where there are too few."""
+        chosen = range(recorded)[_slice(self.frames)] if isinstance(self.frames, str) else self.frames
+        if not chosen or chosen[-1] >= recorded:
+            raise InputError(f"expected frames within the {recorded} pictures of camera {self.name!r}, found frames {short(self.frames)}")
+        return chosen
+
+    def subset(self, frames: Sequence[int], recorded: int) -> "CameraFile":
+        """The same camera with only some of its used frames; each keeps its time."""
+        used = self.used(recorded)
+        beyond = [frame for frame in frames if not 0 <= frame < len(used)]
+        if beyond or list(frames) != sorted(set(frames)) or not frames:
+            raise ConfigError(f"expected ascending frames among the {len(used)} of camera {self.name!r}, found {short(list(beyond or frames))}")
+        poses = self.camera_from_world
+        return replace(
+            self,
+            frames=tuple(used[frame] for frame in frames),
+            camera_from_world=poses if poses is None or len(poses) == 1 else poses[list(frames)],
+            time_s=None if self.time_s is None else self.time_s[list(frames)],
+        )
 
 
 @dataclass(frozen=True)
@@ -85,25 +110,26 @@ class CameraFiles:
                 return camera
         raise InputError(f"expected one of the cameras {', '.join(repr(camera.name) for camera in self.cameras)}, found {name!r}, in {self.folder}")
 
+    def subset(self, cameras: Sequence[int], frames: Sequence[int] | None = None) -> "CameraFiles":
+        """Some of the cameras, and some of their frames (counted from zero); a frame keeps its time, and its number in `CameraFile.frames`.
+
+        Raises:
+            ConfigError: there is no such camera or frame.
+        """
+        from headcast.capture.camera_source import recorded_frames
+
+        beyond = [camera for camera in cameras if not 0 <= camera < len(self.cameras)]
+        if beyond or not cameras:
+            raise ConfigError(f"expected some of the cameras 0 to {len(self.cameras) - 1}, found {short(beyond or list(cameras))}, of {self.folder}")
+        chosen = tuple(self.cameras[camera] for camera in cameras)
+        if frames is not None:
+            chosen = tuple(camera.subset(frames, recorded_frames(camera, self)) for camera in chosen)
+        return replace(self, cameras=chosen)
+
     def save(self, path: Path) -> None:
         """Writes the camera file; names of pictures become absolute where they do not lie beside it."""
-        cameras = []
-        for camera in self.cameras:
-            entry: dict[str, Any] = {"name": camera.name, "pictures": _located(camera.pictures, self.folder, path.parent)}
-            for key in ("focal_px", "center_px", "camera_from_world"):
-                value = getattr(camera, key)
-                if value is not None:
-                    entry[key] = value.tolist()
-            if camera.size is not None:
-                entry["size"] = list(camera.size)
-            if camera.distortion:
-                entry |= {"distortion": list(camera.distortion), "lens": camera.lens}
-            if camera.color is not None:
-                entry["color"] = {"matrix": camera.color.matrix.tolist(), "space": "linear" if camera.color.linear else "srgb"}
-            if camera.depth:
-                entry |= {"depth": _located(camera.depth, self.folder, path.parent), "depth_unit_m": camera.depth_unit_m}
-            cameras.append(entry)
         fps = {} if self.fps is None else {"fps": self.fps}
+        cameras = [_entry(camera, self.folder, path.parent) for camera in self.cameras]
         write_json(path, {"kind": KIND, "schema": SCHEMA, "unit_m": self.unit_m, **fps, "cameras": cameras})
 
     @classmethod
@@ -114,150 +140,154 @@ class CameraFiles:
             FormatError: something in it is missing, unknown or impossible; the message names the camera and the value.
         """
         found = read_json(path)
-        if not isinstance(found, Mapping) or found.get("kind") != KIND:
-            raise FormatError(f'expected a camera file with "kind": "{KIND}", found {_short(found)}, in {path}')
+        if not isinstance(found, dict) or found.get("kind") != KIND:
+            raise FormatError(f'expected a camera file with "kind": "{KIND}", found {short(found)}, in {path}')
         if found.get("schema") != SCHEMA:
             raise FormatError(f"expected schema {SCHEMA} of camera files, found {found.get('schema')!r}; a newer Headcast may read it: {path}")
-        _refuse_unknown(found, _FILE_KEYS, f"the camera file {path}")
-        entries = found.get("cameras")
-        if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
-            raise FormatError(f"expected a list of cameras, found {_short(entries)}, in {path}")
-        cameras = tuple(_camera(entry, number, path) for number, entry in enumerate(entries))
-        names = [camera.name for camera in cameras]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        refuse_unknown(found, _FILE_KEYS, f"the camera file {path}")
+        cameras = tuple(_camera(entry, number, path) for number, entry in enumerate(a_list(found.get("cameras"), "cameras", path)))
+        listed = [camera.name for camera in cameras]
+        twice = sorted({name for name in listed if listed.count(name) > 1})
         if twice:
             raise FormatError(f"expected every camera to have a name of its own, found {twice} more than once, in {path}")
         unit = found.get("unit_m", 1.0)
         return cls(
             path.parent,
             cameras,
-            None if unit is None else _positive(unit, "unit_m", path),
-            _positive(found["fps"], "fps", path) if "fps" in found else None,
+            None if unit is None else positive(unit, "unit_m", path),
+            positive(found["fps"], "fps", path) if "fps" in found else None,
         )
 
 
 def _camera(entry: Any, number: int, path: Path) -> CameraFile:
-    if not isinstance(entry, Mapping):
-        raise FormatError(f"expected camera {number} as an object, found {_short(entry)}, in {path}")
-    name = entry.get("name", f"camera_{number}")
+    entry = an_object(entry, f"camera {number}", path)
+    name = camera_name(entry.get("name", f"camera_{number}"), path)
     where = f"camera {name!r} in {path}"
-    if not isinstance(name, str) or not name or any(sign in name for sign in '/\\#:*?"<>|') or name.startswith("."):
-        raise FormatError(f"expected the name of a camera to be usable as the name of a folder, found {name!r}, in {path}")
-    _refuse_unknown(entry, _CAMERA_KEYS, where)
+    refuse_unknown(entry, _CAMERA_KEYS, where)
     if "pictures" not in entry:
         raise FormatError(f"expected 'pictures' (a video, a folder, a pattern or a list of files) of {where}")
-    lens = entry.get("lens", "opencv")
-    if lens not in _COEFFICIENTS:
-        raise FormatError(f"expected lens to be one of {sorted(_COEFFICIENTS)}, found {lens!r}, of {where}")
-    distortion = _numbers(entry.get("distortion", []), (None,), "distortion", where)
-    if len(distortion) not in (0, *_COEFFICIENTS[lens]):
-        raise FormatError(f"expected {_COEFFICIENTS[lens]} coefficients of a lens {lens!r}, found {len(distortion)}, of {where}")
-    focal = entry.get("focal_px")
-    if focal is not None:
-        focal = np.broadcast_to(_numbers(focal, (None,) if np.ndim(focal) else (), "focal_px", where), 2).copy()
-        if not (focal > 1e-6).all():
-            raise FormatError(f"expected a focal length above zero, found {focal.tolist()}, of {where}")
-    elif len(distortion):
+    size, center, pose, color = (entry.get(key) for key in ("size", "center_px", "camera_from_world", "color"))
+    focal, (lens, distortion) = _focal(entry.get("focal_px"), where), _lens(entry, where)
+    if distortion and focal is None:
         raise FormatError(f"expected focal_px where there is distortion, found none, of {where}")
-    center, size = entry.get("center_px"), entry.get("size")
-    if size is not None:
-        height, width = (int(n) for n in _numbers(size, (2,), "size", where))
-        if min(height, width) < 1:
-            raise FormatError(f"expected a size (height, width) above zero, found {size}, of {where}")
-        size = (height, width)
-    pose = entry.get("camera_from_world")
     return CameraFile(
         name=name,
-        pictures=_names(entry["pictures"], "pictures", where),
+        pictures=names(entry["pictures"], "pictures", where),
         focal_px=focal,
-        center_px=None if center is None else _numbers(center, (2,), "center_px", where),
-        size=size,
-        distortion=tuple(distortion.tolist()),
+        center_px=None if center is None else numbers(center, (2,), "center_px", where),
+        size=None if size is None else _size(size, where),
+        distortion=distortion,
         lens=lens,
-        color=None if entry.get("color") is None else _color(entry["color"], where),
-        camera_from_world=None
-        if pose is None
-        else rigid(_numbers(pose, (None, 4, 4) if np.ndim(pose) == 3 else (4, 4), "camera_from_world", where), where),
-        depth=_names(entry["depth"], "depth", where) if entry.get("depth") else "",
-        depth_unit_m=_positive(entry.get("depth_unit_m", 0.001), "depth_unit_m", where),
+        color=None if color is None else _color(color, where),
+        camera_from_world=None if pose is None else _poses(pose, where),
+        depth=names(entry["depth"], "depth", where) if "depth" in entry else "",
+        depth_unit_m=positive(entry.get("depth_unit_m", DEPTH_UNIT_M), "depth_unit_m", where),
+        alpha=names(entry["alpha"], "alpha", where) if "alpha" in entry else "",
+        frames=_frames(entry["frames"], where) if "frames" in entry else "",
+        time_s=_times(entry["time_s"], where) if "time_s" in entry else None,
     )
 
 
-def rigid(matrices: Float64[ndarray, "*poses 4 4"], where: str) -> Float64[ndarray, "poses 4 4"]:
-    """One or more rigid motions; raises `FormatError` for others."""
-    stacked = matrices.reshape(-1, 4, 4)
-    turns = stacked[:, :3, :3]
-    off = np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(3)).max((1, 2))
-    bad = np.flatnonzero((off > 1e-3) | (np.linalg.det(turns) < 0) | (np.abs(stacked[:, 3] - [0, 0, 0, 1]).max(1) > 1e-6))
-    if len(bad):
-        raise FormatError(
-            f"expected rigid motions (4×4: a rotation without mirroring, a translation, 0 0 0 1), found {stacked[bad[0]].round(4).tolist()} "
-            f"as pose {bad[0]} of {where}"
-        )
-    return stacked
+def _focal(value: Any, where: str) -> Float64[ndarray, "2"] | None:
+    if value is None:
+        return None
+    focal = np.array([numbers(value, (), "focal_px", where)] * 2) if isinstance(value, int | float) else numbers(value, (2,), "focal_px", where)
+    if not (focal > 1e-6).all():
+        raise FormatError(f"expected a focal length above zero, found {focal.tolist()}, of {where}")
+    return focal
 
 
-def _color(entry: Any, where: str) -> Color:
-    if not isinstance(entry, Mapping) or "matrix" not in entry or entry.get("space", "srgb") not in ("srgb", "linear"):
-        raise FormatError(f'expected color as {{"matrix": …, "space": "srgb" or "linear"}}, found {_short(entry)}, of {where}')
-    matrix = _numbers(entry["matrix"], (3, None), "color.matrix", where)
+def _lens(entry: Any, where: str) -> tuple[str, tuple[float, ...]]:
+    lens = entry.get("lens", "opencv")
+    if not isinstance(lens, str) or lens not in _COEFFICIENTS:
+        raise FormatError(f"expected lens to be one of {sorted(_COEFFICIENTS)}, found {lens!r}, of {where}")
+    distortion = numbers(entry.get("distortion", []), (None,), "distortion", where)
+    if len(distortion) not in (0, *_COEFFICIENTS[lens]):
+        raise FormatError(f"expected {_COEFFICIENTS[lens]} coefficients of a lens {lens!r}, found {len(distortion)}, of {where}")
+    return lens, tuple(distortion.tolist())
+
+
+def _size(value: Any, where: str) -> tuple[int, int]:
+    height, width = (whole(float(length), "size (height, width)", where, 1) for length in numbers(value, (2,), "size", where))
+    return height, width
+
+
+def _poses(value: Any, where: str) -> Float64[ndarray, "poses 4 4"]:
+    several = isinstance(value, list) and value and isinstance(value[0], list) and value[0] and isinstance(value[0][0], list)
+    return rigid(numbers(value, (None, 4, 4) if several else (4, 4), "camera_from_world", where), where)
+
+
+def _times(value: Any, where: str) -> Float64[ndarray, "frames"]:
+    times = numbers(value, (None,), "time_s", where)
+    if not (np.diff(times) > 0).all():
+        raise FormatError(f"expected ascending times as time_s, found {short(value)}, of {where}")
+    return times
+
+
+def _frames(value: Any, where: str) -> str | tuple[int, ...]:
+    if isinstance(value, str) and value:
+        try:
+            _slice(value)
+        except ValueError as error:
+            raise FormatError(f"expected frames as start:stop:step or a list of numbers, found {value!r}, of {where}") from error
+        return value
+    chosen = tuple(whole(frame, "a frame", where) for frame in a_list(value, "frames, or start:stop:step", where))
+    if any(after <= before for before, after in pairwise(chosen)):
+        raise FormatError(f"expected ascending frames, found {short(list(chosen))}, of {where}")
+    return chosen
+
+
+def _slice(text: str) -> slice:
+    """start:stop:step, each of which may be missing; raises `ValueError` for other texts and for steps backwards."""
+    start, stop, step = (*(int(part) if part.strip() else None for part in text.split(":")), None, None, None)[:3]
+    if text.count(":") > 2 or (text and ":" not in text) or (step is not None and step < 1):
+        raise ValueError(text)
+    return slice(start, stop, step)
+
+
+def _color(value: Any, where: str) -> Color:
+    if (
+        not isinstance(value, dict)
+        or "matrix" not in value
+        or set(value) - {"matrix", "space"}
+        or value.get("space", "srgb") not in ("srgb", "linear")
+    ):
+        raise FormatError(f'expected color as {{"matrix": …, "space": "srgb" or "linear"}}, found {short(value)}, of {where}')
+    return checked_color(numbers(value["matrix"], (3, None), "color.matrix", where), value.get("space", "srgb") == "linear", where)
+
+
+def checked_color(matrix: Float64[ndarray, "3 terms"], linear: bool, where: str) -> Color:
+    """A colour correction; raises `FormatError` where no polynomial has so many terms."""
     if matrix.shape[1] not in TERMS:
         raise FormatError(f"expected a colour matrix of 3 rows and {sorted(TERMS)} columns, found {matrix.shape[1]} columns, of {where}")
-    return Color(matrix, entry.get("space", "srgb") == "linear")
+    return Color(matrix, linear)
 
 
-TERMS = {
-    3: "r g b",
-    4: "r g b 1",
-    5: "r g b rgb 1",
-    7: "r g b rg rb gb 1",
-    8: "r g b rg rb gb rgb 1",
-    10: "r g b rg rb gb rr gg bb 1",
-    11: "r g b rg rb gb rr gg bb rgb 1",
-}
-"""Polynomials of a colour correction by how many terms they have (Cheung, Westland, Connah & Ripamonti 2004, table 1; 4 is affine)."""
+def _entry(camera: CameraFile, folder: Path, target: Path) -> dict[str, Any]:
+    """A camera as it stands in the file."""
+    entry: dict[str, Any] = {"name": camera.name, "pictures": _located(camera.pictures, folder, target)}
+    if camera.alpha:
+        entry["alpha"] = _located(camera.alpha, folder, target)
+    if camera.depth:
+        entry |= {"depth": _located(camera.depth, folder, target), "depth_unit_m": camera.depth_unit_m}
+    if camera.frames:
+        entry["frames"] = camera.frames if isinstance(camera.frames, str) else list(camera.frames)
+    if camera.size is not None:
+        entry["size"] = list(camera.size)
+    for key in ("time_s", "focal_px", "center_px", "camera_from_world"):
+        value = getattr(camera, key)
+        if value is not None:
+            entry[key] = value.tolist()
+    if camera.distortion:
+        entry |= {"distortion": list(camera.distortion), "lens": camera.lens}
+    if camera.color is not None:
+        entry["color"] = {"matrix": camera.color.matrix.tolist(), "space": "linear" if camera.color.linear else "srgb"}
+    return entry
 
 
-def _names(value: Any, key: str, where: str) -> str | tuple[str, ...]:
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, Sequence) and value and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise FormatError(f"expected {key} to be a name or a list of names, found {_short(value)}, of {where}")
-
-
-def _numbers(value: Any, shape: tuple[int | None, ...], key: str, where: str) -> ndarray:
-    try:
-        array = np.array(value, np.float64)
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"expected numbers as {key}, found {_short(value)}, of {where}") from error
-    fits = array.ndim == len(shape) and all(wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True))
-    if not fits or not np.isfinite(array).all():
-        wanted = " × ".join("any" if length is None else str(length) for length in shape) or "one"
-        raise FormatError(f"expected finite numbers ({wanted}) as {key}, found {_short(value)}, of {where}")
-    return array
-
-
-def _positive(value: Any, key: str, where: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
-        raise FormatError(f"expected {key} above zero, found {value!r}, in {where}")
-    return float(value)
-
-
-def _refuse_unknown(found: Mapping[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(set(found) - known)
-    if unknown:
-        raise FormatError(f"expected any of {', '.join(sorted(known))}, found {', '.join(map(repr, unknown))}, in {where}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
-
-
-def _located(names: str | tuple[str, ...], folder: Path, target: Path) -> str | list[str]:
+def _located(listed: str | tuple[str, ...], folder: Path, target: Path) -> str | list[str]:
     """Names of pictures as a camera file in another folder must give them."""
     if folder.resolve() == target.resolve():
-        return names if isinstance(names, str) else list(names)
-    located = [str((folder / name).resolve()) for name in ((names,) if isinstance(names, str) else names)]
-    return located[0] if isinstance(names, str) else located
+        return listed if isinstance(listed, str) else list(listed)
+    located = [str((folder / name).resolve()) for name in ((listed,) if isinstance(listed, str) else listed)]
+    return located[0] if isinstance(listed, str) else located

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int, Int32, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64, UInt8
 from numpy import ndarray
 
+from headcast.capture.chosen import ChosenSource
 from headcast.capture.source import Source, open_source
 from headcast.errors import FormatError, InputError
-from headcast.perceive import Matte, Window
+from headcast.perceive import FaceBox, Matte, Window
 from headcast.store import About, CapturePaths, read_arrays
 
 KIND = "capture"
-SCHEMA = 1
+SCHEMA = 2
+"""1 had all frames of the recording, uncut."""
 ARRAYS = {
     "landmarks_px": ("frames", 478, 2),
     "depth_px": ("frames", 478),
@@ -27,7 +29,9 @@ ARRAYS = {
     "time_s": ("frames",),
     "box": ("frames", 4),
     "matte_window": ("frames", 4),
+    "source_frame": ("frames",),
 }
+_SINCE_2 = ("source_frame",)
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,15 @@ class Capture:
     paths: CapturePaths
     source_path: Path
     size: tuple[int, int]
-    """Height and width of the upright frames."""
+    """Height and width of the upright frames, cut where the capture is cut."""
+    source_size: tuple[int, int]
+    """Height and width of the recording's own upright frames."""
+    crop: Window | None
+    """The part of them that the capture is cut to; every pixel position is counted from its upper left corner."""
     fps: float | None
-    """Mean frames per second; None for a single picture."""
+    """Mean frames per second of the capture's frames; None for a single picture."""
+    source_fps: float | None
+    """Of the recording."""
     focal_hint_px: float | None
     """Focal length in pixels according to the recording's tags, where they say."""
     landmarks_px: Float32[ndarray, "frames 478 2"]
@@ -61,7 +71,24 @@ class Capture:
     """Square around the face: centre x, y and side in pixels, roll in radians (0 upright, positive clockwise as seen)."""
     matte_windows: Int32[ndarray, "frames 4"]
     """Left, top, width and height of the part of the frame that the stored matte covers; zeros where there is none."""
+    source_frame_idx: Int64[ndarray, "frames"]
+    """Which of the recording's frames each one is."""
     warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def corner_px(self) -> tuple[int, int]:
+        """The upper left corner of the capture's frames in the recording's own: (x, y)."""
+        return (0, 0) if self.crop is None else (self.crop.left, self.crop.top)
+
+    @property
+    def center_px(self) -> tuple[float, float]:
+        """The middle of the recording's own frames, where its optical axis is expected: (x, y)."""
+        left, top = self.corner_px
+        return self.source_size[1] / 2 - left, self.source_size[0] / 2 - top
+
+    def in_source(self, points_px: Float[ndarray, "*n 2"]) -> Float[ndarray, "*n 2"]:
+        """Where pixel positions of the capture are in the recording's own frames."""
+        return points_px + np.array(self.corner_px, points_px.dtype)
 
     @property
     def frame_count(self) -> int:
@@ -77,9 +104,11 @@ class Capture:
         if not paths.about.is_file() and paths.parts.is_dir():
             raise InputError(f"the preparation of this capture was not finished; run the same command with --resume. Folder: {paths.root}")
         about = About.load(paths.about, KIND, SCHEMA)
-        arrays = read_arrays(paths.landmarks, ARRAYS)
+        arrays = read_arrays(paths.landmarks, ARRAYS, _SINCE_2)
         try:
             size = (int(about.details["size"][0]), int(about.details["size"][1]))
+            source_size = tuple(int(n) for n in about.details.get("source_size", size))
+            crop = None if about.details.get("crop") is None else Window(*(int(n) for n in about.details["crop"]))
             fps, focal, warnings = about.details["fps"], about.details["focal_hint_px"], tuple(about.details["warnings"])
             source_path = Path(source) if source is not None else Path(about.details["source"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -87,17 +116,40 @@ class Capture:
         floats = {name: arrays[name].astype(np.float32) for name in ("landmarks_px", "depth_px", "confidence", "visibility", "box")}
         flags = {name: arrays[name].astype(bool) for name in ("found", "cuts", "damaged")}
         times_s, windows = arrays["time_s"].astype(np.float64), arrays["matte_window"].astype(np.int32)
-        return cls(paths, source_path, size, fps, focal, **floats, **flags, time_s=times_s, matte_windows=windows, warnings=warnings)
+        frame_idx = arrays["source_frame"].astype(np.int64) if "source_frame" in arrays else np.arange(len(times_s))
+        timing = {"time_s": times_s, "source_frame_idx": frame_idx}
+        return cls(
+            paths,
+            source_path,
+            size,
+            source_size,
+            crop,
+            fps,
+            about.details.get("source_fps", fps),
+            focal,
+            **floats,
+            **flags,
+            **timing,
+            matte_windows=windows,
+            warnings=warnings,
+        )
 
     def open_source(self) -> Source:
-        """The recording itself; raises `InputError` where it is gone or its frames have another size."""
-        source = open_source(self.source_path, fps=self.fps or 25.0)
-        if source.size != self.size:
+        """The recording's frames that the capture is of, cut as it is; raises `InputError` where it is gone or its frames have another size."""
+        source = open_source(self.source_path, fps=self.source_fps or self.fps or 25.0)
+        if source.size != self.source_size:
             raise InputError(
-                f"the recording has changed since it was prepared: expected frames of {self.size[1]}×{self.size[0]}, "
+                f"the recording has changed since it was prepared: expected frames of {self.source_size[1]}×{self.source_size[0]}, "
                 f"found {source.size[1]}×{source.size[0]}. Prepare it again with --overwrite: {self.source_path}"
             )
-        return source
+        if self.crop is None and np.array_equal(self.source_frame_idx, np.arange(source.frame_count)):
+            return source
+        return ChosenSource(source, self.source_frame_idx, self.crop)
+
+    def face_box(self, frame_idx: int) -> FaceBox:
+        """The square around the face; of side 0 where none was found."""
+        x, y, side, roll = self.box[frame_idx].astype(np.float64).tolist()
+        return FaceBox(np.array([x, y]), side, roll)
 
     def frames(
         self, indices: Sequence[int] | Int[ndarray, "chosen"] | None = None

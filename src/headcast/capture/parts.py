@@ -78,10 +78,12 @@ def _matte_arrays(state: MatteState | None) -> Arrays:
     if state is None:
         return {}
     window = state.window
-    return {"matte_alpha": state.alpha, "matte_state_window": np.array([window.left, window.top, window.width, window.height])}
+    memory = {f"matte_memory_{k}": value for k, value in enumerate(state.memory)}
+    return {**memory, "matte_alpha": state.alpha, "matte_state_window": np.array([window.left, window.top, window.width, window.height])}
 
 
 def _matte_state(arrays: Mapping[str, ndarray]) -> MatteState | None:
     if "matte_alpha" not in arrays:
         return None
-    return MatteState(Window(*(int(n) for n in arrays["matte_state_window"])), arrays["matte_alpha"])
+    memory = tuple(arrays[name] for name in sorted(arrays) if name.startswith("matte_memory_"))
+    return MatteState(Window(*(int(n) for n in arrays["matte_state_window"])), arrays["matte_alpha"], memory)

@@ -133,4 +133,9 @@ def _read(path: Path, page: int) -> tuple[UInt8[ndarray, "height width 3"], UInt
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sort key in which frame_10 follows frame_9."""
-    return [(1, int(piece), "") if piece.isdigit() else (0, 0, piece) for piece in re.split(r"(\d+)", path.name)]
+    return natural_order(path.name)
+
+
+def natural_order(name: str) -> list[tuple[int, int, str]]:
+    """The same for a name."""
+    return [(1, int(piece), "") if piece.isdigit() else (0, 0, piece) for piece in re.split(r"(\d+)", name)]

@@ -1,51 +1,30 @@
 """Prepares a recording: decodes it once, follows the face, cuts out the person, and keeps the result in a Capture folder."""
 
 import hashlib
-import json
 import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from headcast.capture.capture import KIND, SCHEMA, Capture
+from headcast.capture.chosen import ChosenSource
+from headcast.capture.copies import write_copies
+from headcast.capture.head_crop import head_window
 from headcast.capture.parts import Arrays, Progress, read_progress, write_part
+from headcast.capture.prepare_config import PrepareConfig
 from headcast.capture.source import Source, SourceFrame, made_by_headcast, open_source
 from headcast.errors import FormatError, InputError
-from headcast.perceive import DETECTORS, DetectorName, FaceBox, FaceFinder, FaceFollower, FollowConfig, MatteConfig, Matting, Sighting
+from headcast.perceive import DETECTORS, FaceBox, FaceFinder, FaceFollower, Matting, NetworkMatting, Sighting, Window
 from headcast.perceive.mesh import LANDMARK_COUNT
 from headcast.solve.step import Step, follow
 from headcast.store import About, CapturePaths, InputFile, frame_spans, half_written, replace_file, write_arrays
 
 _QUEUED = 6
 """Frames that may wait between decoding, landmarks and matting."""
-
-
-@dataclass(frozen=True)
-class PrepareConfig:
-    """How a recording is prepared."""
-
-    detector: DetectorName = "mediapipe"
-    """Landmark back end: the network inside MediaPipe's wheel, or MediaPipe Tasks with a bundle that you bring."""
-    detector_file: Path | None = None
-    """The bundle (face_landmarker.task) for `mediapipe_tasks`."""
-    folder_fps: float = 25.0
-    """Frames per second of a folder of pictures, which has no clock of its own."""
-    follow: FollowConfig = field(default_factory=FollowConfig)
-    """How the face is followed from frame to frame."""
-    matte: MatteConfig = field(default_factory=MatteConfig)
-    """How the person is cut out."""
-    part_frames: int = 100
-    """Frames between two points from which an interrupted preparation can go on."""
-
-    def key(self) -> str:
-        """The settings that change the result, as text."""
-        settings = {name: value for name, value in asdict(self).items() if name not in ("part_frames", "detector_file")}
-        return json.dumps(settings, sort_keys=True, default=str)
 
 
 def prepare(
@@ -78,25 +57,49 @@ def prepare_steps(
     paths = CapturePaths(Path(folder))
     if made_by_headcast(source_path):
         return (yield from _copy(Capture.open(source_path), paths, resume, overwrite))
-    source = open_source(source_path, config.folder_fps)
-    recording = _identity(source)
+    whole = open_source(source_path, config.folder_fps)
+    config.check(whole)
+    recording = _identity(whole)
     progress = _admit(paths, recording, config.key(), resume, overwrite)
     if progress is None and paths.about.is_file():
-        yield Step("perceive", source.frame_count, source.frame_count, message=f"using the landmarks and mattes already in {paths.root}")
-        return Capture.open(paths.root, source_path)
+        capture = Capture.open(paths.root, source_path)
+        yield Step("perceive", capture.frame_count, capture.frame_count, message=f"using the landmarks and mattes already in {paths.root}")
+        yield from write_copies(capture, config.downscales, config.preview)
+        return capture
+    crop = yield from _crop(whole, paths, config)
+    chosen = config.chosen(whole)
+    source = whole if crop is None and len(chosen) == whole.frame_count else ChosenSource(whole, chosen, crop)
+    network = config.network_matting(source.size)
     done = 0 if progress is None else progress.frame_count
     if done:
         yield Step("perceive", done, source.frame_count, message=f"going on at frame {done} of {source.frame_count}")
     else:
-        About(KIND, SCHEMA, {"source": recording}, {"unfinished": True, "config": config.key()}).save(paths.unfinished)
-    rows = yield from _perceive(source, paths, config, progress)
+        begun = {"unfinished": True, "config": config.key(), "crop": _numbers(crop)}
+        About(KIND, SCHEMA, {"source": recording}, begun).save(paths.unfinished)
+    rows = yield from _perceive(source, paths, config, progress, network or Matting(config.matte))
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
     if progress is not None:
         arrays = {name: np.concatenate([value, arrays[name]]) if arrays else value for name, value in progress.frames.items()}
     if not arrays:
         raise FormatError(f"expected at least one frame, found none that can be decoded, in {source_path}")
-    _finish(paths, source, recording, config, arrays)
-    return Capture.open(paths.root, source_path)
+    arrays["source_frame"] = chosen[: len(arrays["time_s"])]
+    _finish(paths, source, recording, config, arrays, {"source_size": list(whole.size), "source_fps": whole.metadata.fps, "crop": _numbers(crop)})
+    capture = Capture.open(paths.root, source_path)
+    yield from write_copies(capture, config.downscales, config.preview)
+    return capture
+
+
+def _crop(whole: Source, paths: CapturePaths, config: PrepareConfig) -> Generator[Step, None, Window | None]:
+    """The window of an unfinished preparation, otherwise one that is looked for now; None without `--crop`."""
+    if not config.crop:
+        return None
+    if paths.unfinished.is_file():
+        return Window(*About.load(paths.unfinished, KIND, SCHEMA).details["crop"])
+    return (yield from head_window(ChosenSource(whole, config.chosen(whole))))
+
+
+def _numbers(crop: Window | None) -> list[int] | None:
+    return None if crop is None else [crop.left, crop.top, crop.width, crop.height]
 
 
 def _copy(earlier: Capture, paths: CapturePaths, resume: bool, overwrite: bool) -> Generator[Step, None, Capture]:
@@ -153,18 +156,26 @@ def _admit(paths: CapturePaths, recording: InputFile, config_key: str, resume: b
 
 
 def _clear(paths: CapturePaths) -> None:
-    for folder in (paths.parts, paths.mattes):
+    for folder in (paths.parts, paths.mattes, paths.parsing.root, *(path for path in paths.root.glob("images*") if _is_copy(path, paths))):
         if folder.is_dir():
             shutil.rmtree(folder)
     paths.about.unlink(missing_ok=True)
+    paths.preview.unlink(missing_ok=True)
     paths.landmarks.unlink(missing_ok=True)
 
 
-def _perceive(source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None) -> Generator[Step, None, list[Arrays]]:
+def _is_copy(path: Path, paths: CapturePaths) -> bool:
+    """Whether a folder holds pictures that `--downscales` wrote."""
+    factor = path.name.removeprefix("images").removeprefix("_") or "1"
+    return factor.isdecimal() and path == paths.pictures(int(factor))
+
+
+def _perceive(
+    source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None, matting: Matting | NetworkMatting
+) -> Generator[Step, None, list[Arrays]]:
     """Arrays of each frame that is not in `progress`. Decoding and matting run beside the landmarks, each on a thread of its own."""
     start = 0 if progress is None else progress.frame_count
     follower = FaceFollower(DETECTORS[config.detector](config.detector_file), FaceFinder(), config.follow)
-    matting = Matting(config.matte)
     if progress is not None:
         follower.state, matting.state = progress.follow, progress.matte
     paths.mattes.mkdir(parents=True, exist_ok=True)
@@ -198,7 +209,7 @@ def _ahead(frames: Iterator[SourceFrame], decoder: ThreadPoolExecutor) -> Iterat
         yield frame
 
 
-def _matte(matting: Matting, paths: CapturePaths, frame: SourceFrame, sighting: Sighting) -> tuple[int, int, int, int]:
+def _matte(matting: Matting | NetworkMatting, paths: CapturePaths, frame: SourceFrame, sighting: Sighting) -> tuple[int, int, int, int]:
     """Writes the matte of a frame and returns its window; zeros where there is no face."""
     if sighting.landmarks is None:
         matting.state = None
@@ -230,7 +241,7 @@ def _box_row(box: FaceBox) -> np.ndarray:
     return np.array([*box.center_px, box.side_px, box.roll_rad], np.float32)
 
 
-def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: PrepareConfig, arrays: Arrays) -> None:
+def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: PrepareConfig, arrays: Arrays, more: dict) -> None:
     """Writes the arrays, then `about.json`, which makes the folder a finished one, and removes the pieces and what a kill left half-written."""
     write_arrays(paths.landmarks, arrays)
     details = {
@@ -245,6 +256,7 @@ def _finish(paths: CapturePaths, source: Source, recording: InputFile, config: P
         "mirrored": source.metadata.mirrored,
         "pixel_aspect": source.metadata.pixel_aspect,
         "warnings": [*source.warnings, *_findings(arrays)],
+        **more,
     }
     About(KIND, SCHEMA, {"source": recording}, details).save(paths.about)
     _tidy(paths)

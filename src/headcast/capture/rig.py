@@ -17,6 +17,7 @@ class Recorded(Protocol):
     """What the tracker asks of a recording: a `Capture`, or anything else that has these, with the same meanings."""
 
     size: tuple[int, int]
+    source_size: tuple[int, int]
     focal_hint_px: float | None
     landmarks_px: ndarray
     confidence: ndarray
@@ -26,6 +27,9 @@ class Recorded(Protocol):
 
     @property
     def frame_count(self) -> int: ...
+
+    @property
+    def center_px(self) -> tuple[float, float]: ...
 
     def frames(self, indices: ndarray | None = None) -> Iterator[tuple[int, ndarray, ndarray]]: ...
 

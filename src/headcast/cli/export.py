@@ -62,6 +62,7 @@ def export(
         to, {"nerf": nerf, "nerfstudio": nerfstudio, "colmap": colmap, "insta": insta, "imavatar": imavatar, "flashavatar": flashavatar}
     )
     captures: tuple[Capture, ...] = ()
+    opened = None
     if run.suffix == ".npz":
         # Landmarks take a minute to find on a model that is new here; only arrays hold any, and only conversion to ARKit's expressions asks for them.
         head = load_model_for_tracking(model) if to in ("arrays", "arkit") else load_head(model)
@@ -73,5 +74,5 @@ def export(
         albedo = opened.paths.albedo_picture if opened.paths.albedo_picture.is_file() else None
     place = out if out is not None else default_place(folder, to)
     with ProgressBar() as bar:
-        follow(export_track(track, head, to, place, albedo, overwrite, captures, config), bar)
+        follow(export_track(track, head, to, place, albedo, overwrite, captures, config, opened), bar)
     Console(highlight=False, soft_wrap=True).print(f"wrote {place}", markup=False)

@@ -14,6 +14,8 @@ VERBS = {
     "track": "Track the head through a video: pose, expression, shape, looks and camera, with a report.",
     "fit": "Lay a head model onto a static head: scan, cloud, 3D Gaussians, posed pictures, depth map.",
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
+    "parse": "Label what each pixel of a finished run shows (skin, eyes, hair, cloth …) and which way its surface faces.",
+    "cameras": "Show what is known of the cameras of a recording, and write it as a camera file.",
     "export": "Write a finished run in another format.",
     "combine": "Combine data sets of one person into one to train on.",
     "convert": "Turn the expressions of one head model into those of another.",

@@ -11,6 +11,7 @@ from headcast.export.imavatar import ImavatarConfig, ImavatarSet, export_imavata
 from headcast.export.insta import InstaConfig, export_insta, read_insta
 from headcast.export.nerf import NerfConfig, export_nerf, read_nerf, read_parameters
 from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio, read_nerfstudio
+from headcast.export.nha import NhaFrame, export_nha, nha_frames, read_nha
 from headcast.export.obj import export_obj
 from headcast.export.performance import Performance, read_performance, write_performance
 from headcast.export.ply import export_ply
@@ -33,6 +34,7 @@ __all__ = [
     "InstaConfig",
     "NerfConfig",
     "NerfstudioConfig",
+    "NhaFrame",
     "Performance",
     "PosedPicture",
     "RiggedHead",
@@ -52,12 +54,14 @@ __all__ = [
     "export_insta",
     "export_nerf",
     "export_nerfstudio",
+    "export_nha",
     "export_obj",
     "export_ply",
     "export_track",
     "export_usd",
     "flame_file",
     "formats_help",
+    "nha_frames",
     "places_help",
     "read_arkit",
     "read_bvh",
@@ -68,6 +72,7 @@ __all__ = [
     "read_insta",
     "read_nerf",
     "read_nerfstudio",
+    "read_nha",
     "read_parameters",
     "read_performance",
     "read_tracker_frame",

@@ -29,6 +29,8 @@ from headcast.export.nerf import OWN_FILES as NERF_FILES
 from headcast.export.nerf import NerfConfig, export_nerf
 from headcast.export.nerfstudio import OWN_FILES as NERFSTUDIO_FILES
 from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio
+from headcast.export.nha import OWN_FILES as NHA_FILES
+from headcast.export.nha import export_nha
 from headcast.export.obj import export_obj
 from headcast.export.ply import export_ply
 from headcast.export.room import make_room
@@ -40,8 +42,13 @@ from headcast.heads.library import find_head
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
+from headcast.track.run import Run
 
-FormatName = Literal["arkit", "arrays", "bvh", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "obj", "ply", "usd", "vht"]
+FormatName = Literal[
+    "arkit", "arrays", "bvh", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "nha", "obj", "ply", "usd", "vht"
+]
+
+_NEEDS_PICTURES = "a data set needs the recording's pictures; expected the folder of a run, found a file of parameters"
 
 
 @dataclass(frozen=True)
@@ -57,18 +64,27 @@ class Order:
     """One per camera; none where the track came without."""
     config: Any
     """The format's settings; None for formats without."""
+    whole_run: Run | None = None
+    """What the track is of, with everything else that was made of it."""
 
     @property
     def captures(self) -> tuple[Capture, ...]:
         """The recordings of all cameras; raises `InputError` where the track came without."""
         if not self.recordings:
-            raise InputError("a data set needs the recording's pictures; expected the folder of a run, found a file of parameters")
+            raise InputError(_NEEDS_PICTURES)
         return self.recordings
 
     @property
     def capture(self) -> Capture:
         """The first camera's; raises `InputError` where the track came without."""
         return self.captures[0]
+
+    @property
+    def run(self) -> Run:
+        """Raises `InputError` where the track came without one."""
+        if self.whole_run is None:
+            raise InputError(_NEEDS_PICTURES)
+        return self.whole_run
 
     @cached_property
     def albedo(self) -> UInt8[ndarray, "height width 3"] | None:
@@ -80,13 +96,17 @@ class Order:
         return flame_file(self.model)
 
     @property
+    def flame_file_if_any(self) -> Path | None:
+        return self.flame_file if self.model.about.get("family") == "FLAME" else None
+
+    @property
     def flame_root(self) -> FlameRoot:
         """Raises `InputError` for other models."""
         return load_flame_root(self.flame_file)
 
     @property
     def flame_root_if_any(self) -> FlameRoot | None:
-        return self.flame_root if self.model.about.get("family") == "FLAME" else None
+        return None if self.flame_file_if_any is None else self.flame_root
 
 
 @dataclass(frozen=True)
@@ -173,6 +193,14 @@ FORMATS: dict[FormatName, Format] = {
         NerfstudioConfig,
         needs_recording=True,
     ),
+    "nha": Format(
+        "the data set of Neural Head Avatars, of a run that 'headcast parse' labelled",
+        "nha",
+        lambda o: export_nha(o.run, o.out, o.flame_file_if_any),
+        NHA_FILES,
+        needs_recording=True,
+        first_camera=True,
+    ),
     "obj": Format(
         "one textured mesh file per frame",
         "obj",
@@ -220,7 +248,7 @@ def chosen_config(name: FormatName, configs: dict[str, Any]) -> Any:
 
 def export_track(
     track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False,
-    captures: Sequence[Capture] = (), config: Any = None,
+    captures: Sequence[Capture] = (), config: Any = None, run: Run | None = None,
 ) -> Generator[Step, None, None]:  # fmt: skip
     """Writes a track in another format, one `Step` per piece.
 
@@ -230,12 +258,13 @@ def export_track(
         albedo_picture: sRGB picture in the model's atlas, where there is one.
         captures: the recordings, one per camera, for data sets with pictures.
         config: the format's settings; its defaults where not given.
+        run: all of the run, for data sets with labels and normals.
     """
     entry = FORMATS[name]
     if config is None and entry.config is not None:
         config = entry.config()
     # What a format needs is asked for here; nothing is written before the first step.
-    steps = entry.write(Order(track, model, out, albedo_picture, tuple(captures), config))
+    steps = entry.write(Order(track, model, out, albedo_picture, tuple(captures), config, run))
     make_room(out, name, entry.own_files, overwrite)
     yield from steps
     if entry.first_camera and len(track.cameras) > 1:

@@ -37,7 +37,7 @@ _MARGIN = 1e-5
 """How near, as a share of its range, an angle may come to an end: at the end itself the raw number would be infinite."""
 _TEXTURE_COUNT = 100
 """Texture coefficients that Video Head Tracker keeps by default."""
-_FIRST_FRAME = 1
+FIRST_FRAME = 1
 """That program numbers the frames of a video from one."""
 _VIEW = "image_0000.png"
 _SCHEMA: dict[str, tuple[Axis, ...]] = {
@@ -78,9 +78,8 @@ def export_vht(
 
 
 def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, texture: Float[ndarray, "coefficients"]) -> int:
-    """Writes every key of that program. Returns how many joint angles lay outside its limits and were moved to them."""
+    """Writes every key of that program, heads as the first camera sees them. Returns how many joint angles lay outside its limits and were moved."""
     require_flame(model)
-    # That camera stands still: where ours moves, the head moves against it instead.
     view_from_world = PYTORCH3D_FROM_OPENCV @ track.camera_at(torch.arange(track.frame_count)).camera_from_world
     view_from_head = view_from_world @ track.world_from_head
     joint_in_head = root.joint(track.identity.expand(track.frame_count, -1), track.expression) - root.origin
@@ -91,8 +90,8 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
         moved += count
     height, width = track.camera.size
     center_x, center_y = track.camera.center_px.tolist()
-    turns, count = view_from_world.rotation.numpy().reshape(-1, 3, 3), track.frame_count
-    light = np.stack([_light_in_view(track.light.numpy(), turn) for turn in turns])
+    light = np.stack([_light_in_view(track.light.numpy(), rotation) for rotation in view_from_world.rotation.reshape(-1, 3, 3).numpy()])
+    count = track.frame_count
     write_arrays(
         path,
         {
@@ -103,7 +102,7 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
             "expr": track.expression.numpy(),
             "texture": np.asarray(texture, np.float32),
             "light": np.broadcast_to(light.astype(np.float32), (count, 9, 3)),
-            "frame": np.arange(_FIRST_FRAME, _FIRST_FRAME + count),
+            "frame": np.arange(FIRST_FRAME, FIRST_FRAME + count),
             "view": np.array([_VIEW] * count),
             "n_processed": np.array(count),
             "K": np.array([_focal(track.camera) / max(height, width), center_x / width, from_lower_edge(center_y, height) / height], np.float32),

@@ -5,6 +5,9 @@ from headcast.perceive.faces import FaceBox, FaceFinder
 from headcast.perceive.follow import FaceFollower, FollowConfig, FollowState, Landmarks, Sighting
 from headcast.perceive.matting import Matte, MatteConfig, MatteState, Matting, Window
 from headcast.perceive.mesh import LANDMARK_COUNT, Detector, FaceMesh, MediapipeMesh
+from headcast.perceive.network_matting import MattingChoice, NetworkMatting
+from headcast.perceive.network_surface import FaceNormals, FaceParser
+from headcast.perceive.networks import NamedNetwork
 
 __all__ = [
     "DETECTORS",
@@ -15,6 +18,8 @@ __all__ = [
     "FaceFinder",
     "FaceFollower",
     "FaceMesh",
+    "FaceNormals",
+    "FaceParser",
     "FollowConfig",
     "FollowState",
     "Landmarks",
@@ -22,7 +27,10 @@ __all__ = [
     "MatteConfig",
     "MatteState",
     "Matting",
+    "MattingChoice",
     "MediapipeMesh",
+    "NamedNetwork",
+    "NetworkMatting",
     "Sighting",
     "Window",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Shaped, UInt8
 from numpy import ndarray
 
 from headcast.compiled import compiled
@@ -75,7 +75,7 @@ class Window:
         high = np.clip(np.ceil(middle + reach), low + 1, size[::-1]).astype(int)
         return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
 
-    def cut(self, image: UInt8[ndarray, "..."]) -> UInt8[ndarray, "..."]:
+    def cut(self, image: Shaped[ndarray, "..."]) -> Shaped[ndarray, "..."]:
         """The part of a picture that the window shows."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]
 
@@ -100,6 +100,8 @@ class MatteState:
 
     window: Window
     alpha: UInt8[ndarray, "matte_height matte_width"]
+    memory: tuple[Float32[ndarray, "..."], ...] = ()
+    """Recurrent states of a network that has any."""
 
 
 class Matting:
@@ -113,10 +115,10 @@ class Matting:
     def step(self, image: UInt8[ndarray, "height width 3"], alpha: UInt8[ndarray, "height width"] | None, box: FaceBox, cut: bool) -> Matte:
         """The matte of the person whose face fills `box`. The recording's own alpha, where it has one, is used as it is."""
         last = None if cut else self.state
-        window = _steady_window(last, Window.around(box, self.config.window, image.shape[:2]))
+        window = steady_window(last, Window.around(box, self.config.window, image.shape[:2]))
         if alpha is not None:
             self.state = None
-            return Matte(window, _resized(window.cut(alpha), window.size_at(self.config.largest_px)))
+            return own_alpha(alpha, window, self.config)
         colors = window.cut(image)
         small = _resized(colors, (_NET_PX, _NET_PX))
         mask = self._segment(small, round(box.roll_rad / (math.pi / 2)))
@@ -136,6 +138,11 @@ class Matting:
         return np.ascontiguousarray(np.rot90(mask, -quarter_turns))
 
 
+def own_alpha(alpha: UInt8[ndarray, "height width"], window: Window, config: MatteConfig) -> Matte:
+    """The recording's own opacity inside a window."""
+    return Matte(window, _resized(window.cut(alpha), window.size_at(config.largest_px)))
+
+
 def _resized(image: UInt8[ndarray, "..."], size: tuple[int, int]) -> UInt8[ndarray, "..."]:
     if image.shape[1::-1] == size:
         return np.ascontiguousarray(image)
@@ -143,7 +150,7 @@ def _resized(image: UInt8[ndarray, "..."], size: tuple[int, int]) -> UInt8[ndarr
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
 
 
-def _steady_window(last: MatteState | None, wanted: Window) -> Window:
+def steady_window(last: MatteState | None, wanted: Window) -> Window:
     """The last window while the face stays well inside of it; one that follows each tremble would make the edges shimmer."""
     if last is None:
         return wanted

@@ -13,7 +13,7 @@ from headcast.store.files import (
     write_json,
     write_text,
 )
-from headcast.store.paths import CapturePaths, FitPaths, RunPaths, SyntheticPaths
+from headcast.store.paths import CapturePaths, FitPaths, ParsingPaths, RunPaths, SyntheticPaths
 from headcast.store.spans import frame_spans
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "CapturePaths",
     "FitPaths",
     "InputFile",
+    "ParsingPaths",
     "RunPaths",
     "SyntheticPaths",
     "check_arrays",

@@ -5,6 +5,30 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class ParsingPaths:
+    """Files of what each pixel shows: labels, their confidence, normals."""
+
+    root: Path
+
+    @property
+    def about(self) -> Path:
+        return self.root / "about.json"
+
+    def labels(self, frame_idx: int) -> Path:
+        return self.root / "labels" / f"{frame_idx:06d}.png"
+
+    def confidence(self, frame_idx: int) -> Path:
+        return self.root / "confidence" / f"{frame_idx:06d}.png"
+
+    def normals(self, frame_idx: int) -> Path:
+        return self.root / "normals" / f"{frame_idx:06d}.png"
+
+    @property
+    def preview(self) -> Path:
+        return self.root / "preview.mp4"
+
+
+@dataclass(frozen=True)
 class CapturePaths:
     """Files of a Capture folder: what was recorded and what was perceived in it."""
 
@@ -24,6 +48,22 @@ class CapturePaths:
 
     def matte(self, frame_idx: int) -> Path:
         return self.mattes / f"{frame_idx:06d}.png"
+
+    @property
+    def parsing(self) -> ParsingPaths:
+        return ParsingPaths(self.root / "parsing")
+
+    def pictures(self, factor: int) -> Path:
+        """Pictures of the frames, made smaller by a factor."""
+        return self.root / ("images" if factor == 1 else f"images_{factor}")
+
+    def picture(self, factor: int, frame_idx: int) -> Path:
+        return self.pictures(factor) / f"{frame_idx:06d}.png"
+
+    @property
+    def preview(self) -> Path:
+        """Video of landmarks and mattes."""
+        return self.root / "preview.mp4"
 
     @property
     def parts(self) -> Path:
@@ -78,6 +118,10 @@ class RunPaths:
     def camera_overlay(self, name: str) -> Path:
         """The overlay of any camera but the first."""
         return self.overlays / f"{name}.mp4"
+
+    @property
+    def parsing(self) -> ParsingPaths:
+        return ParsingPaths(self.root / "parsing")
 
     @property
     def track(self) -> Path:

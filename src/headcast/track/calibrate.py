@@ -57,12 +57,11 @@ def known_rig(capture: RigCapture) -> Rig:
 def _focal(capture: Recorded, known: Calibration) -> Float[np.ndarray, "2"]:
     if known.focal_px is not None:
         return np.asarray(known.focal_px, np.float64)
-    return np.full(2, capture.focal_hint_px or _USUAL_FOCAL * max(capture.size))
+    return np.full(2, capture.focal_hint_px or _USUAL_FOCAL * max(capture.source_size))
 
 
 def _center(capture: Recorded, known: Calibration) -> Float[np.ndarray, "2"]:
-    height, width = capture.size
-    return np.array([width / 2, height / 2]) if known.center_px is None else np.asarray(known.center_px, np.float64)
+    return np.array(capture.center_px) if known.center_px is None else np.asarray(known.center_px, np.float64)
 
 
 def rig_from_heads(person: Person, moments: Sequence[Moment], capture: RigCapture) -> Rig:

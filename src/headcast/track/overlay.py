@@ -2,13 +2,10 @@
 
 from collections import deque
 from collections.abc import Collection, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -17,6 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.capture import Capture
+from headcast.capture.movie import Movie
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.render import linear_from_srgb, rasterize_arrays
@@ -35,8 +33,6 @@ _BACKGROUND = (24, 26, 30)
 _DETECTED = (64, 230, 120)
 _TURN_DEG = (-45.0, 45.0)
 _CHUNK = 32
-_CLOCK = Fraction(1, 90000)
-"""Seconds per tick of the video's time stamps."""
 _BROWS_NOSE_LIPS_PUPILS = np.array(
     [70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 168, 6, 197, 195, 5, 4, 98, 97, 2, 326, 327, 61, 291, 0, 17, 33, 133, 263, 362, 468, 473]
 )
@@ -111,7 +107,7 @@ def write_overlay(
     kept: dict[int, UInt8[ndarray, "height width 3"]] = {}
     with (
         replace_file(path) as temporary,
-        _Video(temporary, capture, window.panel_px) as video,
+        Movie(temporary, capture.fps, (window.panel_px, 4 * window.panel_px)) as video,
         closing(ahead(capture.open_source().frames())) as frames,
         closing(ahead(painter.heads(), 2 * _CHUNK)) as heads,
     ):
@@ -203,54 +199,3 @@ def side_camera(track: Track, frame_idx: int, own: Camera, middle: Float32[Tenso
     camera_from_world = Transform(rotation, torch.tensor([0.0, 0.0, distance_m]) - rotation @ target)
     focal = torch.full((2,), panel_px * distance_m / height_m)
     return Camera(focal, torch.full((2,), panel_px / 2), (panel_px, panel_px), camera_from_world)
-
-
-class _Video:
-    """A video file that frames are added to, encoded on a thread of its own one frame behind; use it as a context."""
-
-    def __init__(self, path: Path, capture: Capture, panel_px: int):
-        rate = Fraction(capture.fps or 1.0).limit_denominator(1000)
-        self._container = av.open(str(path), "w", options={"movflags": "faststart"})
-        codec = "libx264" if _has_encoder("libx264") else "mpeg4"
-        self._stream = self._container.add_stream(codec, rate=rate, options={"crf": "20", "preset": "superfast"} if codec == "libx264" else {})
-        self._stream.width, self._stream.height, self._stream.pix_fmt = 4 * panel_px, panel_px, "yuv420p"
-        self._stream.codec_context.time_base = _CLOCK
-        self._last = -1
-        self._encoder = ThreadPoolExecutor(1, "encode")
-        self._encoding: Future[None] | None = None
-
-    def add(self, picture: UInt8[ndarray, "height width 3"], time_s: float) -> None:
-        self._wait()
-        # Stamps must grow, whatever the recording says.
-        self._last = max(round(time_s / _CLOCK), self._last + 1)
-        self._encoding = self._encoder.submit(self._encode, picture, self._last)
-
-    def _encode(self, picture: UInt8[ndarray, "height width 3"], stamp: int) -> None:
-        frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p", threads=1)
-        frame.pts, frame.time_base = stamp, _CLOCK
-        self._container.mux(self._stream.encode(frame))
-
-    def _wait(self) -> None:
-        if self._encoding is not None:
-            self._encoding.result()
-            self._encoding = None
-
-    def __enter__(self) -> "_Video":
-        return self
-
-    def __exit__(self, kind, *_: object) -> None:
-        try:
-            if kind is None:
-                self._wait()
-                self._container.mux(self._stream.encode())
-        finally:
-            self._encoder.shutdown()
-            self._container.close()
-
-
-def _has_encoder(name: str) -> bool:
-    try:
-        av.codec.Codec(name, "w")
-    except av.codec.codec.UnknownCodecError:
-        return False
-    return True

@@ -1,9 +1,14 @@
 """What a run was asked to track: one recording, or those of a camera file; perceived into captures in the run's folder."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
-from headcast.capture import Capture, PrepareConfig, RigCapture, open_source, prepare_steps
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+
+from headcast.capture import Calibration, Capture, PrepareConfig, RigCapture, open_source, prepare_steps
 from headcast.capture.camera_source import CameraSource, camera_path
 from headcast.capture.cameras import CameraFiles
 from headcast.capture.rigs import open_cameras
@@ -15,7 +20,7 @@ def check_recording(source: Path, config: PrepareConfig) -> None:
     """Opens what can be opened; raises what keeps the recording from being read."""
     files = open_cameras(source)
     if files is None:
-        open_source(source, config.folder_fps)
+        config.check(open_source(source, config.folder_fps))
 
 
 def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig) -> Generator[Step, None, RigCapture]:
@@ -40,6 +45,27 @@ def open_rig(paths: RunPaths) -> RigCapture:
 
 
 def _together(paths: RunPaths, files: CameraFiles, captures: list[Capture]) -> RigCapture:
-    calibrations = tuple(camera.calibration(capture.size) for camera, capture in zip(files.cameras, captures, strict=True))
-    depths = tuple(CameraSource(camera_path(paths.cameras, camera.name)).depth if camera.depth else None for camera in files.cameras)
+    both = list(zip(files.cameras, captures, strict=True))
+    calibrations = tuple(_captured(camera.calibration(capture.source_size), capture) for camera, capture in both)
+    depths = tuple(_depth(CameraSource(camera_path(paths.cameras, camera.name)), capture) if camera.depth else None for camera, capture in both)
     return RigCapture(tuple(captures), calibrations, files.unit_m, depths if any(depths) else ())
+
+
+def _captured(calibration: Calibration, capture: Capture) -> Calibration:
+    """What is known of a recording's camera, for the frames that the capture took of it, cut as they are."""
+    center, poses = calibration.center_px, calibration.camera_from_world
+    if center is not None:
+        center = center - np.array(capture.corner_px)
+    if poses is not None and len(poses.translation) > 1:
+        poses = poses[capture.source_frame_idx]
+    return replace(calibration, center_px=center, camera_from_world=poses)
+
+
+def _depth(source: CameraSource, capture: Capture) -> Callable[[int], Float32[ndarray, "height width"]]:
+    """What gives the measured depth of a frame of the capture: that of the recording's frame, cut as the picture is."""
+
+    def depth(frame_idx: int) -> Float32[ndarray, "height width"]:
+        whole = source.depth(int(capture.source_frame_idx[frame_idx]))
+        return whole if capture.crop is None else capture.crop.cut(whole)
+
+    return depth

@@ -16,7 +16,7 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from headcast.capture import Capture, PrepareConfig, RigCapture
+from headcast.capture import CAPTURE_SCHEMA, Capture, PrepareConfig, RigCapture
 from headcast.errors import ConfigError, InputError
 from headcast.heads import HeadModel, load_head
 from headcast.solve.step import Step, follow
@@ -200,7 +200,7 @@ def _inputs(rig: RigCapture) -> dict[str, InputFile]:
     several = len(rig.captures) > 1
     captures = zip(rig.captures, rig.calibrations, strict=True)
     return {
-        known.name if several else "source": About.load(one.paths.about, "capture", SCHEMA).inputs["source"]
+        known.name if several else "source": About.load(one.paths.about, "capture", CAPTURE_SCHEMA).inputs["source"]
         for one, known in captures
         if isinstance(one, Capture)
     }
@@ -255,7 +255,7 @@ def _admit(request: RunRequest, paths: RunPaths, resume: bool, overwrite: bool) 
 
 def _clear(paths: RunPaths) -> None:
     """Removes what a run writes, `about.json` last, so that a kill in between leaves a folder that can be cleared again."""
-    for folder in (paths.capture.root, paths.camera_captures, paths.overlays, paths.tensorboard, paths.exports):
+    for folder in (paths.capture.root, paths.camera_captures, paths.parsing.root, paths.overlays, paths.tensorboard, paths.exports):
         if folder.is_dir():
             shutil.rmtree(folder)
     for file in (
