@@ -9,6 +9,7 @@ import torch
 from small_tracks import Chart, assert_seen_as_recorded, small_track, with_rig
 from synthetic_models import flame_arrays, write_flame_pickle
 
+from headcast.capture.rigs import open_cameras
 from headcast.errors import InputError
 from headcast.export import (
     ColmapConfig,
@@ -189,3 +190,18 @@ def test_colmap_has_all_cameras_with_their_lenses(tmp_path):
         own = track.camera_at(0, int(name[6:8]))
         torch.testing.assert_close(camera.focal_px, own.focal_px)
         assert camera.size == own.size
+
+
+def test_a_set_of_a_rig_is_read_as_a_recording_of_known_cameras(tmp_path):
+    track = rig()
+    written(tmp_path, track, {})
+    cameras, frames = open_cameras(tmp_path).cameras, (0, 1, 2, 4, 5)
+    assert len(cameras) == 3 and all(len(camera.pictures) == 5 for camera in cameras)
+    poses = [torch.from_numpy(camera.camera_from_world).expand(5, 4, 4) for camera in cameras]
+    for idx, camera in enumerate(cameras):
+        assert camera.focal_px == pytest.approx(track.camera_at(0, idx).focal_px.numpy(), rel=1e-5)
+        for place, frame in enumerate(frames):
+            first, own = (track.camera_at(frame, one).camera_from_world.matrix().double() for one in (0, idx))
+            torch.testing.assert_close(
+                poses[idx][place].double() @ torch.linalg.inv(poses[0][place].double()), own @ torch.linalg.inv(first), atol=1e-5, rtol=1e-5
+            )
