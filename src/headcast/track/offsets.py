@@ -29,9 +29,9 @@ _PAIRS = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
 """Which of a face's six structure tensors belongs to a pair of corners."""
 _SLACK_PX = 0.4
 """Residuals that are no surprise, in pixels' worth of gradient, as in the joint steps."""
-_BEND_MM = {"eyelids": 0.03, "lips": 0.05, "nose": 0.1, "ears": 0.3, "neck": 0.3}
+_BEND_MM = {"eyelids": 0.05, "lips": 0.1, "nose": 0.2, "ears": 0.4, "neck": 0.4}
 """How far a vertex is expected to stand out of the middle of its neighbours (mm), where it is not that of plain skin; later entries win."""
-_BEND_SKIN_MM = 0.12
+_BEND_SKIN_MM = 0.3
 _RIGID = ("eyeballs", "teeth", "tongue", "mouth_interior")
 """Parts that have no offsets of their own."""
 _RIGID_MM = 0.01
