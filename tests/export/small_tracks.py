@@ -57,16 +57,29 @@ def with_moving_camera(track: Track) -> Track:
     return replace(track, cameras=(Camera(camera.focal_px.expand(count, 2), camera.center_px.expand(count, 2), camera.size, poses),))
 
 
-class Recording(Capture):
-    """A capture whose pictures and mattes are known."""
+def with_rig(track: Track, count: int = 3) -> Track:
+    """The same heads, seen by `count` cameras about them that have different lenses; the last one moves."""
+    middle = track.world_from_head.translation.mean(0)
+    cameras = []
+    for idx in range(count):
+        first = with_moving_camera(track).cameras[0] if idx == count - 1 else track.camera
+        turn = Transform.from_axis_angle(torch.tensor([0.0, 0.25 * idx, 0.0]), torch.zeros(3))
+        about = Transform(turn.rotation, middle - turn.rotation @ middle)
+        size = (first.size[0] + 12 * idx, first.size[1] + 10 * idx)
+        cameras.append(Camera(first.focal_px * (1 + 0.07 * idx), first.center_px + 6.0 * idx, size, first.camera_from_world @ about))
+    return replace(track, cameras=tuple(cameras), camera_names=tuple(f"view {idx}" for idx in range(count)))
 
-    def __init__(self, track):
-        height, width = track.camera.size
+
+class Recording(Capture):
+    """A capture whose pictures and mattes are known; by default it finds the face wherever the track has one."""
+
+    def __init__(self, track, camera_idx=0, found=None):
+        height, width = track.cameras[camera_idx].size
         rng = np.random.default_rng(0)
         pictures = [cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 5) for _ in range(track.frame_count)]
         matte = np.zeros((height, width), np.uint8)
         matte[10:-5, 20:-20] = 255
-        vars(self).update(pictures=pictures, matte=matte)
+        vars(self).update(pictures=pictures, matte=matte, found=track.valid.numpy() if found is None else found)
 
     def frames(self, indices=None):
         for frame in indices:
@@ -76,9 +89,9 @@ class Recording(Capture):
 class Chart(Recording):
     """A capture whose colours say which pixel is seen: red grows to the right, green downwards."""
 
-    def __init__(self, track):
-        super().__init__(track)
-        height, width = track.camera.size
+    def __init__(self, track, camera_idx=0, found=None):
+        super().__init__(track, camera_idx, found)
+        height, width = track.cameras[camera_idx].size
         across, down = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
         picture = np.stack([255 * across, 255 * down, np.full_like(across, 90)], -1).round().astype(np.uint8)
         vars(self).update(pictures=[picture] * track.frame_count)

@@ -21,7 +21,7 @@ from headcast.solve.step import follow
 
 def written(folder, recording=Recording, **given_settings):
     track = small_track(open_head())
-    follow(export_colmap(track, open_head(), recording(track), folder, ColmapConfig(**given_settings)))
+    follow(export_colmap(track, open_head(), [recording(track)], folder, ColmapConfig(**given_settings)))
     return track, [frame for frame in range(track.frame_count) if track.valid[frame]]
 
 

@@ -119,7 +119,7 @@ def test_what_is_no_frame_is_refused(tmp_path, content):
 def test_a_track_of_another_model_is_refused_before_anything_is_written(tmp_path):
     track = small_track(open_head())
     with pytest.raises(InputError, match="holds parameters of the FLAME model"):
-        follow(export_track(track, open_head(), "flashavatar", tmp_path / "set", capture=Chart(track)))
+        follow(export_track(track, open_head(), "flashavatar", tmp_path / "set", captures=[Chart(track)]))
     assert not (tmp_path / "set").exists()
 
 

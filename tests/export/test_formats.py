@@ -50,8 +50,8 @@ def test_cameras_that_are_left_out_are_said(tmp_path):
     track = small_track(open_head(), frame_count=1, invalid=())
     track = replace(track, cameras=track.cameras * 2, camera_names=("front", "side"))
     steps = []
-    follow(export_track(track, open_head(), "colmap", tmp_path / "set", capture=Recording(track)), steps.append)
-    assert steps[-1].message == "of 2 cameras only the first, 'front', is in the data set"
+    follow(export_track(track, open_head(), "insta", tmp_path / "set", captures=[Recording(track)]), steps.append)
+    assert steps[-1].message == "of 2 cameras only the first, 'front', is in the export"
 
 
 @pytest.mark.parametrize("name", [name for name, entry in FORMATS.items() if entry.folder])
@@ -62,7 +62,7 @@ def test_a_folder_export_makes_no_file_that_it_would_not_know_again(tmp_path, na
     if name in ("imavatar", "flashavatar", "nha"):
         pytest.skip("for FLAME or labelled runs; see their own tests")
     for _ in range(2):
-        follow(export_track(track, model, name, tmp_path / "set", overwrite=True, capture=Recording(track)))
+        follow(export_track(track, model, name, tmp_path / "set", overwrite=True, captures=[Recording(track)]))
     (tmp_path / "set" / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match=r"found mine\.txt"):
-        follow(export_track(track, model, name, tmp_path / "set", overwrite=True, capture=Recording(track)))
+        follow(export_track(track, model, name, tmp_path / "set", overwrite=True, captures=[Recording(track)]))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_tracks import small_track
+from small_tracks import small_track, with_rig
 
 from headcast.errors import FormatError
 from headcast.export import export_glb, read_glb
@@ -104,10 +104,11 @@ def test_the_khronos_validator_finds_nothing(tmp_path):
     if installed.returncode:
         pytest.skip(f"the Khronos validator could not be installed: {installed.stderr[-200:]}")
     (tmp_path / "validate.mjs").write_text(_VALIDATE)
-    path = written(small_track(open_head()), tmp_path, picture())
-    report = json.loads(subprocess.run(["node", "validate.mjs", str(path)], cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
-    assert report["issues"]["messages"] == []
-    assert report["info"]["hasMorphTargets"] and report["info"]["hasSkins"] and report["info"]["animationCount"] == 1
+    for track in (small_track(open_head()), with_rig(small_track(open_head()))):
+        path = written(track, tmp_path, picture())
+        report = json.loads(subprocess.run(["node", "validate.mjs", str(path)], cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+        assert report["issues"]["messages"] == []
+        assert report["info"]["hasMorphTargets"] and report["info"]["hasSkins"] and report["info"]["animationCount"] == 1
 
 
 def test_sparse_and_dense_rows_read_back_alike(tmp_path):

@@ -105,7 +105,7 @@ def test_coefficients_without_a_place_are_measured(flame, tmp_path):
 def test_a_track_of_another_model_is_refused_before_anything_is_written(tmp_path):
     track = small_track(open_head())
     with pytest.raises(InputError, match="holds parameters of the FLAME model"):
-        follow(export_track(track, open_head(), "imavatar", tmp_path / "set", capture=Chart(track)))
+        follow(export_track(track, open_head(), "imavatar", tmp_path / "set", captures=[Chart(track)]))
     assert not (tmp_path / "set").exists()
 
 

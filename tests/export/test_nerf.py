@@ -21,7 +21,7 @@ from headcast.solve.step import follow
 def written(folder, track=None, model=None, root=None, **settings):
     track = small_track(open_head()) if track is None else track
     recording = Recording(track)
-    follow(export_nerf(track, model or open_head(), recording, folder, NerfConfig(**settings), root))
+    follow(export_nerf(track, model or open_head(), [recording], folder, NerfConfig(**settings), root))
     return track, recording
 
 

@@ -18,7 +18,7 @@ from headcast.solve.step import follow
 
 def written(folder, track=None, recording=Recording, **settings):
     track = small_track(open_head()) if track is None else track
-    follow(export_nerfstudio(track, open_head(), recording(track), folder, NerfstudioConfig(**settings)))
+    follow(export_nerfstudio(track, open_head(), [recording(track)], folder, NerfstudioConfig(**settings)))
     return track, [frame for frame in range(track.frame_count) if track.valid[frame]]
 
 

@@ -20,7 +20,7 @@ from headcast.solve.step import follow
 def data_set(folder, seed=0, identity=None, frame_count=4):
     track = small_track(open_head(), frame_count=frame_count, invalid=(), size=(40, 50))
     track = replace(track, expression=track.expression.roll(seed, 0), identity=track.identity if identity is None else identity)
-    follow(export_nerf(track, open_head(), Recording(track), folder, NerfConfig(cut_neck=False)))
+    follow(export_nerf(track, open_head(), [Recording(track)], folder, NerfConfig(cut_neck=False)))
     return folder
 
 
@@ -102,7 +102,7 @@ def test_heads_of_different_models_are_no_union(three, tmp_path):
     write_flame_pickle(file, flame_arrays())
     model, root = load_flame(file), load_flame_root(file)
     track = small_track(model, frame_count=2, invalid=(), size=(40, 50))
-    follow(export_nerf(track, model, Recording(track), tmp_path / "flame", NerfConfig(cut_neck=False), root))
+    follow(export_nerf(track, model, [Recording(track)], tmp_path / "flame", NerfConfig(cut_neck=False), root))
     with pytest.raises(InputError, match="expected heads of one model"):
         combine([three[0], tmp_path / "flame"], tmp_path / "union")
     assert not (tmp_path / "union").exists()

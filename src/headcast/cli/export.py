@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from headcast.capture import Capture
 from headcast.cli.progress import ProgressBar
 from headcast.export import (
     FORMATS,
@@ -60,7 +61,8 @@ def export(
     config = chosen_config(
         to, {"nerf": nerf, "nerfstudio": nerfstudio, "colmap": colmap, "insta": insta, "imavatar": imavatar, "flashavatar": flashavatar}
     )
-    capture = opened = None
+    captures: tuple[Capture, ...] = ()
+    opened = None
     if run.suffix == ".npz":
         # Landmarks take a minute to find on a model that is new here; only arrays hold any, and only conversion to ARKit's expressions asks for them.
         head = load_model_for_tracking(model) if to in ("arrays", "arkit") else load_head(model)
@@ -68,9 +70,9 @@ def export(
     else:
         opened = Run.open(run)
         head, track, folder = opened.model, opened.track, run
-        capture = opened.capture if FORMATS[to].needs_recording else None
+        captures = opened.captures if FORMATS[to].needs_recording else ()
         albedo = opened.paths.albedo_picture if opened.paths.albedo_picture.is_file() else None
     place = out if out is not None else default_place(folder, to)
     with ProgressBar() as bar:
-        follow(export_track(track, head, to, place, albedo, overwrite, capture, config, opened), bar)
+        follow(export_track(track, head, to, place, albedo, overwrite, captures, config, opened), bar)
     Console(highlight=False, soft_wrap=True).print(f"wrote {place}", markup=False)

@@ -1,4 +1,4 @@
-"""A model of COLMAP (Schönberger and Frahm 2016), as text and as its binary files: one pinhole, a pose per picture, points on the head.
+"""A model of COLMAP (Schönberger and Frahm 2016), as text and as its binary files: a pinhole per camera, a pose per picture, points on the head.
 
 COLMAP's conventions are ours: camera from world, +X right, +Y down, +Z forward, pixel (0, 0) the corner of the image; quaternions are (w, x, y, z).
 """
@@ -6,6 +6,7 @@ COLMAP's conventions are ours: camera from world, +X right, +Y down, +Z forward,
 import struct
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,9 +17,10 @@ from numpy import ndarray
 
 from headcast.capture import Capture
 from headcast.errors import FormatError, InputError
-from headcast.export.pictures import Lens, Shoot, Shot, write_picture
+from headcast.export.pictures import Lens, write_picture
 from headcast.export.posed_pictures import PosedPicture
-from headcast.export.still_head import StillConfig, StillHead
+from headcast.export.shoot import Shoot, Shot, shoot_all
+from headcast.export.still_head import StillConfig, StillHead, still_name
 from headcast.geometry import Camera, Transform, matrix_from_quaternion, quaternion_from_matrix
 from headcast.heads import HeadModel
 from headcast.solve.step import Step
@@ -49,33 +51,41 @@ class ColmapModel:
 
 
 def export_colmap(
-    track: Track, model: HeadModel, capture: Capture, folder: Path, config: ColmapConfig, albedo: UInt8[ndarray, "height width 3"] | None = None
+    track: Track,
+    model: HeadModel,
+    captures: Sequence[Capture],
+    folder: Path,
+    config: ColmapConfig,
+    albedo: UInt8[ndarray, "height width 3"] | None = None,
 ) -> Generator[Step, None, None]:
     """Writes `images/`, `masks/` (named as COLMAP wants them: the picture's name and .png) and `sparse/0/`; `albedo` colours the points.
 
-    Points have no observations: nothing was matched, they are the tracked head.
+    `captures` are one per camera. Points have no observations: nothing was matched, they are the tracked head.
     """
-    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
-    still = StillHead.of(shoot, config.fixed_to, albedo)
-    names = [f"frame_{index:05d}.png" for index in range(len(shoot.frames))]
+    shoots = Shoot.of_all(track, model, config, partial(Lens.scaled, scale=config.scale), captures)
+    still = StillHead.of(shoots[0], config.fixed_to, albedo)
 
     def write(shot: Shot) -> None:
-        write_picture(folder / "images" / names[shot.index], shot.composed(config.background))
-        write_picture(folder / "masks" / f"{names[shot.index]}.png", np.where(shot.alpha > 0.5, np.uint8(255), np.uint8(0)))
+        name = still_name(shot.index, shot.camera_idx, len(shoots) > 1)
+        write_picture(folder / "images" / name, shot.composed(config.background))
+        write_picture(folder / "masks" / f"{name}.png", np.where(shot.alpha > 0.5, np.uint8(255), np.uint8(0)))
 
-    yield from shoot.each(capture, write)
-    found = ColmapModel(dict(zip(names, still.cameras, strict=True)), still.points, still.colors)
+    yield from shoot_all(shoots, write)
+    cameras = {still_name(index, shoot.camera_idx, len(shoots) > 1): camera for shoot in shoots for index, camera in still.cameras(shoot).items()}
+    found = ColmapModel(dict(sorted(cameras.items())), still.points, still.colors)
     write_colmap_text(folder / "sparse" / "0", found)
     write_colmap_binary(folder / "sparse" / "0", found)
 
 
 def write_colmap_text(folder: Path, model: ColmapModel) -> None:
-    """Writes `cameras.txt`, `images.txt` and `points3D.txt`; all pictures share the first one's lens."""
-    lens = next(iter(model.cameras.values()))
-    height, width = lens.size
-    parameters = [*lens.focal_px.tolist(), *lens.center_px.tolist()]
-    write_text(folder / "cameras.txt", f"1 PINHOLE {width} {height} {_numbers(parameters)}\n")
-    poses = [f"{number} {_numbers(_pose(camera))} 1 {name}\n\n" for number, (name, camera) in enumerate(model.cameras.items(), start=1)]
+    """Writes `cameras.txt`, `images.txt` and `points3D.txt`; pictures of the same lens share a camera."""
+    lenses = _lenses(model)
+    cameras = [f"{number} PINHOLE {width} {height} {_numbers(numbers)}\n" for (height, width, *numbers), number in lenses.items()]
+    write_text(folder / "cameras.txt", "".join(cameras))
+    poses = [
+        f"{number} {_numbers(_pose(camera))} {lenses[_lens_key(camera)]} {name}\n\n"
+        for number, (name, camera) in enumerate(model.cameras.items(), start=1)
+    ]
     write_text(folder / "images.txt", "".join(poses))
     rows = zip(model.points.tolist(), model.colors.tolist(), strict=True)
     points = [f"{number} {_numbers(point)} {' '.join(map(str, color))} 0\n" for number, (point, color) in enumerate(rows, start=1)]
@@ -83,24 +93,33 @@ def write_colmap_text(folder: Path, model: ColmapModel) -> None:
 
 
 def write_colmap_binary(folder: Path, model: ColmapModel) -> None:
-    """Writes `cameras.bin`, `images.bin` and `points3D.bin`; all pictures share the first one's lens."""
-    lens = next(iter(model.cameras.values()))
-    height, width = lens.size
-    camera = struct.pack("<QIiQQ4d", 1, 1, _PINHOLE, width, height, *lens.focal_px.tolist(), *lens.center_px.tolist())
+    """Writes `cameras.bin`, `images.bin` and `points3D.bin`; pictures of the same lens share a camera."""
+    lenses = _lenses(model)
+    cameras = [struct.pack("<IiQQ4d", number, _PINHOLE, width, height, *numbers) for (height, width, *numbers), number in lenses.items()]
     poses = [
-        struct.pack("<I7dI", number, *_pose(view), 1) + name.encode() + b"\0" + struct.pack("<Q", 0)
+        struct.pack("<I7dI", number, *_pose(view), lenses[_lens_key(view)]) + name.encode() + b"\0" + struct.pack("<Q", 0)
         for number, (name, view) in enumerate(model.cameras.items(), start=1)
     ]
     points = np.zeros(len(model.points), [("id", "<u8"), ("place", "<f8", 3), ("color", "u1", 3), ("error", "<f8"), ("seen", "<u8")])
     points["id"], points["place"], points["color"] = np.arange(1, len(points) + 1), model.points, model.colors
     contents = {
-        "cameras.bin": camera,
+        "cameras.bin": struct.pack("<Q", len(cameras)) + b"".join(cameras),
         "images.bin": struct.pack("<Q", len(poses)) + b"".join(poses),
         "points3D.bin": struct.pack("<Q", len(points)) + points.tobytes(),
     }
     for name, content in contents.items():
         with replace_file(folder / name) as temporary:
             temporary.write_bytes(content)
+
+
+def _lens_key(camera: Camera) -> tuple[int | float, ...]:
+    """Height, width, focal length and principal point."""
+    return (*camera.size, *camera.focal_px.tolist(), *camera.center_px.tolist())
+
+
+def _lenses(model: ColmapModel) -> dict[tuple[int | float, ...], int]:
+    """COLMAP's number of each lens, from one, in the order of the pictures."""
+    return {key: number for number, key in enumerate(dict.fromkeys(map(_lens_key, model.cameras.values())), start=1)}
 
 
 def _pose(camera: Camera) -> list[float]:

@@ -20,3 +20,11 @@ def flame_numbers(track: Track, root: FlameRoot, frame: int) -> dict[str, ndarra
         "translation": translation.numpy(), "rotation": rotation.numpy(), "neck_pose": joints[[0]].numpy(), "jaw_pose": joints[[1]].numpy(),
         "eyes_pose": joints[2:4].reshape(1, 6).numpy(), "shape": track.identity.numpy(), "expr": expression.numpy(),
     }  # fmt: skip
+
+
+def what_offsets_lack(track: Track) -> str:
+    """A sentence for formats that hold FLAME's numbers alone; empty where the track has no offsets."""
+    if track.offsets is None:
+        return ""
+    size_mm = 1000 * float(track.offsets.square().sum(-1).mean().sqrt())
+    return f"that program has no place for offsets ({size_mm:.2f} mm RMS): its head is the identity's alone"

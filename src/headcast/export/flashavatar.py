@@ -19,8 +19,10 @@ from torch import Tensor
 
 from headcast.capture import Capture
 from headcast.errors import ConfigError, FormatError, InputError
+from headcast.export.flame_numbers import what_offsets_lack
 from headcast.export.parts import FaceParts
-from headcast.export.pictures import FrameChoice, Lens, Shoot, Shot, write_picture
+from headcast.export.pictures import FrameChoice, Lens, write_picture
+from headcast.export.shoot import Shoot, Shot
 from headcast.geometry import Camera, Transform, matrix_from_axis_angle
 from headcast.geometry.conventions import PYTORCH3D_FROM_OPENCV
 from headcast.heads import HeadModel
@@ -59,9 +61,9 @@ def export_flashavatar(
     track: Track, model: HeadModel, capture: Capture, root: FlameRoot, folder: Path, config: FlashavatarConfig
 ) -> Generator[Step, None, None]:
     """Writes `dataset/NAME` and `metrical-tracker/output/NAME` of a track made with FLAME, ready to be put into FlashAvatar's folder."""
-    frames = config.chosen(track)
+    frames = config.chosen(track, capture.found)
     lens = Lens.square(track.camera, _reach(track, model, frames), _SIDE_PX)
-    shoot = Shoot.of(track, model, config, lens)
+    shoot = Shoot.of(track, model, config, lens, capture)
     parts = FaceParts.of(model)
     skulls = shoot.head.skull(track.pose(torch.tensor(frames)))
     head_from_flame = Transform(torch.eye(3), -root.origin)
@@ -78,10 +80,11 @@ def export_flashavatar(
         with replace_file(checkpoints / f"{shot.index:05d}.frame") as temporary:
             torch.save(_frame(track, shot, camera), temporary)
 
-    yield from shoot.each(capture, write)
+    yield from shoot.each(write)
+    notes = [what_offsets_lack(track)]
     if len(frames) <= _TEST_FRAMES:
-        note = f"FlashAvatar tests on the last {_TEST_FRAMES} frames and {len(frames)} were written: lower test_num in its scene/__init__.py"
-        yield Step("export", len(frames), len(frames), message=note)
+        notes.append(f"FlashAvatar tests on the last {_TEST_FRAMES} frames and {len(frames)} were written: lower test_num in its scene/__init__.py")
+    yield Step("export", len(frames), len(frames), message="; ".join(filter(None, notes)))
 
 
 def _reach(track: Track, model: HeadModel, frames: list[int]) -> float:

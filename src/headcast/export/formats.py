@@ -1,6 +1,6 @@
 """Every format by its short name, as one table: what `headcast export --to` offers, and what its help says."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,18 +60,24 @@ class Order:
     out: Path
     albedo_picture: Path | None
     """sRGB picture in the model's atlas, where there is one."""
-    recording: Capture | None
+    recordings: tuple[Capture, ...]
+    """One per camera; none where the track came without."""
     config: Any
     """The format's settings; None for formats without."""
     whole_run: Run | None = None
     """What the track is of, with everything else that was made of it."""
 
     @property
-    def capture(self) -> Capture:
-        """The recording; raises `InputError` where the track came without one."""
-        if self.recording is None:
+    def captures(self) -> tuple[Capture, ...]:
+        """The recordings of all cameras; raises `InputError` where the track came without."""
+        if not self.recordings:
             raise InputError(_NEEDS_PICTURES)
-        return self.recording
+        return self.recordings
+
+    @property
+    def capture(self) -> Capture:
+        """The first camera's; raises `InputError` where the track came without."""
+        return self.captures[0]
 
     @property
     def run(self) -> Run:
@@ -117,6 +123,8 @@ class Format:
     """Its settings, which the command line shows under the format's name."""
     needs_recording: bool = False
     """It holds the recording's pictures."""
+    first_camera: bool = False
+    """Of runs with several cameras it holds the first only."""
 
     @property
     def folder(self) -> bool:
@@ -132,7 +140,7 @@ FORMATS: dict[FormatName, Format] = {
     "colmap": Format(
         "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
         "colmap",
-        lambda o: export_colmap(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        lambda o: export_colmap(o.track, o.model, o.captures, o.out, o.config, o.albedo),
         COLMAP_FILES,
         ColmapConfig,
         needs_recording=True,
@@ -144,6 +152,7 @@ FORMATS: dict[FormatName, Format] = {
         FLASHAVATAR_FILES,
         FlashavatarConfig,
         needs_recording=True,
+        first_camera=True,
     ),
     "glb": Format(
         "a rigged, textured, animated head for Blender, game engines and browsers",
@@ -157,6 +166,7 @@ FORMATS: dict[FormatName, Format] = {
         IMAVATAR_FILES,
         ImavatarConfig,
         needs_recording=True,
+        first_camera=True,
     ),
     "insta": Format(
         "INSTA's data set: cut-out pictures, a mesh, depth and face parts per frame",
@@ -165,11 +175,12 @@ FORMATS: dict[FormatName, Format] = {
         INSTA_FILES,
         InstaConfig,
         needs_recording=True,
+        first_camera=True,
     ),
     "nerf": Format(
         "pictures, mattes, cameras and heads for GaussianAvatars and other radiance fields and 3D Gaussians",
         "nerf",
-        lambda o: export_nerf(o.track, o.model, o.capture, o.out, o.config, o.flame_root_if_any),
+        lambda o: export_nerf(o.track, o.model, o.captures, o.out, o.config, o.flame_root_if_any),
         NERF_FILES,
         NerfConfig,
         needs_recording=True,
@@ -177,7 +188,7 @@ FORMATS: dict[FormatName, Format] = {
     "nerfstudio": Format(
         "transforms.json, pictures and masks for nerfstudio: the head at rest and a moving camera",
         "nerfstudio",
-        lambda o: export_nerfstudio(o.track, o.model, o.capture, o.out, o.config, o.albedo),
+        lambda o: export_nerfstudio(o.track, o.model, o.captures, o.out, o.config, o.albedo),
         NERFSTUDIO_FILES,
         NerfstudioConfig,
         needs_recording=True,
@@ -188,6 +199,7 @@ FORMATS: dict[FormatName, Format] = {
         lambda o: export_nha(o.run, o.out, o.flame_file_if_any),
         NHA_FILES,
         needs_recording=True,
+        first_camera=True,
     ),
     "obj": Format(
         "one textured mesh file per frame",
@@ -205,6 +217,7 @@ FORMATS: dict[FormatName, Format] = {
         "tracked_flame_params.npz of Video Head Tracker (FLAME runs)",
         "tracked_flame_params.npz",
         lambda o: export_vht(o.track, o.model, o.flame_file, o.out, o.albedo),
+        first_camera=True,
     ),
 }
 
@@ -235,7 +248,7 @@ def chosen_config(name: FormatName, configs: dict[str, Any]) -> Any:
 
 def export_track(
     track: Track, model: HeadModel, name: FormatName, out: Path, albedo_picture: Path | None = None, overwrite: bool = False,
-    capture: Capture | None = None, config: Any = None, run: Run | None = None,
+    captures: Sequence[Capture] = (), config: Any = None, run: Run | None = None,
 ) -> Generator[Step, None, None]:  # fmt: skip
     """Writes a track in another format, one `Step` per piece.
 
@@ -243,7 +256,7 @@ def export_track(
         model: the head model that the track was made with, landmarks included.
         out: a file or a folder, as `FORMATS` says.
         albedo_picture: sRGB picture in the model's atlas, where there is one.
-        capture: the recording, for data sets with pictures.
+        captures: the recordings, one per camera, for data sets with pictures.
         config: the format's settings; its defaults where not given.
         run: all of the run, for data sets with labels and normals.
     """
@@ -251,11 +264,11 @@ def export_track(
     if config is None and entry.config is not None:
         config = entry.config()
     # What a format needs is asked for here; nothing is written before the first step.
-    steps = entry.write(Order(track, model, out, albedo_picture, capture, config, run))
+    steps = entry.write(Order(track, model, out, albedo_picture, tuple(captures), config, run))
     make_room(out, name, entry.own_files, overwrite)
     yield from steps
-    if entry.needs_recording and len(track.cameras) > 1:
-        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the data set")
+    if entry.first_camera and len(track.cameras) > 1:
+        yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the export")
 
 
 def flame_file(model: HeadModel) -> Path:

@@ -13,7 +13,8 @@ from numpy import ndarray
 from PIL import Image
 
 from headcast.errors import FormatError
-from headcast.geometry import Transform, matrix_from_axis_angle, matrix_from_quaternion, quaternion_from_matrix, vertex_normals
+from headcast.export.gltf_cameras import gltf_cameras
+from headcast.geometry import matrix_from_axis_angle, matrix_from_quaternion, quaternion_from_matrix, vertex_normals
 from headcast.heads import HeadModel, HeadPose, ShapedHead
 from headcast.heads.model import joint_transforms, skin
 from headcast.solve.step import Step
@@ -159,7 +160,7 @@ def morphs(head: ShapedHead, rest: Float[ndarray, "vertices 3"], normals: Float[
 
 
 def _write_animation(writer: GlbWriter, track: Track) -> None:
-    """Whole head, joints and expressions over time; the camera beside them."""
+    """Whole head, joints and expressions over time, and the cameras, which move too where they were moved."""
     channels, samplers = [], []
     time = writer.array((track.time_s - track.time_s[0]).numpy().astype(np.float32), bounds=True)
 
@@ -173,17 +174,15 @@ def _write_animation(writer: GlbWriter, track: Track) -> None:
         move(1 + joint, "rotation", continuous_quaternions(matrix_from_axis_angle(track.joint_rotations[:, joint])))
     if track.expression.shape[1]:
         move(1 + len(track.joint_names), "weights", track.expression.reshape(-1))
+    nodes, cameras = writer.scene["nodes"], list(gltf_cameras(track))
+    for number, camera in enumerate(cameras):
+        nodes.append(camera.node(number))
+        writer.scene["scenes"][0]["nodes"].append(len(nodes) - 1)
+        if camera.moves:
+            move(len(nodes) - 1, "translation", camera.world_from_camera.translation)
+            move(len(nodes) - 1, "rotation", continuous_quaternions(camera.world_from_camera.rotation))
+    writer.scene["cameras"] = [{"type": "perspective", "perspective": camera.perspective} for camera in cameras]
     writer.scene["animations"] = [{"name": "performance", "channels": channels, "samplers": samplers}]
-    camera, nodes = track.camera, writer.scene["nodes"]
-    height, width = camera.size
-    lens = {"yfov": 2 * float(np.arctan(height / (2 * float(camera.focal_px[1])))), "aspectRatio": width / height, "znear": 0.01, "zfar": 100.0}
-    flip = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    world_from_camera = camera.camera_from_world.inverse()
-    turned = Transform(world_from_camera.rotation @ flip, world_from_camera.translation).matrix()
-    placed = {} if torch.equal(turned, torch.eye(4)) else {"matrix": turned.T.reshape(-1).tolist()}
-    nodes.append({"name": "camera", "camera": 0, **placed})
-    writer.scene["cameras"] = [{"type": "perspective", "perspective": lens}]
-    writer.scene["scenes"][0]["nodes"].append(len(nodes) - 1)
 
 
 def continuous_quaternions(rotations: Float[torch.Tensor, "frames 3 3"]) -> Float[torch.Tensor, "frames 4"]:

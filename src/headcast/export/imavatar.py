@@ -17,9 +17,10 @@ from PIL import Image
 
 from headcast.capture import Capture
 from headcast.errors import FormatError, InputError
-from headcast.export.flame_numbers import flame_numbers
-from headcast.export.pictures import Lens, PictureConfig, Shoot, Shot, write_picture
+from headcast.export.flame_numbers import flame_numbers, what_offsets_lack
+from headcast.export.pictures import Lens, PictureConfig, write_picture
 from headcast.export.posed_pictures import PosedPicture, read_table
+from headcast.export.shoot import Shoot, Shot
 from headcast.geometry import Camera, Transform
 from headcast.geometry.conventions import OPENGL_FROM_OPENCV
 from headcast.heads import HeadModel
@@ -46,7 +47,7 @@ def export_imavatar(
     track: Track, model: HeadModel, capture: Capture, root: FlameRoot, folder: Path, config: ImavatarConfig
 ) -> Generator[Step, None, None]:
     """Writes the data set of a track made with FLAME; the last step says how far the coefficients that have no place move the vertices."""
-    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
+    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale), capture)
     frames, lens = shoot.frames, shoot.lens
     entries: dict[int, dict[str, Any]] = {}
 
@@ -63,7 +64,7 @@ def export_imavatar(
             "bbox": _box(shot.camera, shot.vertices),
         }
 
-    yield from shoot.each(capture, write)
+    yield from shoot.each(write)
     table = {
         "intrinsics": _shares(lens.camera),
         "shape_params": track.identity[:_SHAPES].tolist(),
@@ -72,7 +73,7 @@ def export_imavatar(
     write_json(folder / "flame_params.json", table)
     moved_mm = 1000 * _left_out(track, model, frames)
     note = f"of FLAME's coefficients the first {_SHAPES} and {_EXPRESSIONS} are written; the others move vertices by {moved_mm:.2f} mm (RMS)"
-    yield Step("export", len(frames), len(frames), message=note)
+    yield Step("export", len(frames), len(frames), message="; ".join(filter(None, (note, what_offsets_lack(track)))))
 
 
 def _world_mat(camera: Camera, translation: Float[ndarray, "3"]) -> list[list[float]]:

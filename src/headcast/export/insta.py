@@ -18,8 +18,9 @@ from numpy import ndarray
 from headcast.capture import Capture
 from headcast.errors import ConfigError
 from headcast.export.parts import PARTS, FaceParts
-from headcast.export.pictures import Lens, PictureConfig, Shoot, Shot, write_picture
+from headcast.export.pictures import Lens, PictureConfig, write_picture
 from headcast.export.posed_pictures import PosedPicture, camera_to_world, intrinsics, read_posed_pictures
+from headcast.export.shoot import Shoot, Shot
 from headcast.export.still_head import StillHead
 from headcast.geometry import Transform
 from headcast.heads import HeadModel, HeadPose
@@ -55,10 +56,10 @@ class InstaConfig(PictureConfig):
 
 def export_insta(track: Track, model: HeadModel, capture: Capture, folder: Path, config: InstaConfig) -> Generator[Step, None, None]:
     """Writes the data set. Where the model has no joint "jaw", the canonical head's mouth stays closed, and the last step says so."""
-    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
+    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale), capture)
     frames, lens = shoot.frames, shoot.lens
     still, parts = StillHead.of(shoot, "head", None), FaceParts.of(model)
-    described = [_described(index, camera_to_world(camera, _OPENCV)) for index, camera in enumerate(still.cameras)]
+    described = [_described(index, camera_to_world(camera, _OPENCV)) for index, camera in still.cameras(shoot).items()]
     faces = _face_lines(model.faces.numpy())
 
     def write(shot: Shot) -> None:
@@ -71,7 +72,7 @@ def export_insta(track: Track, model: HeadModel, capture: Capture, folder: Path,
         write_text(folder / entry["mesh_path"], _obj(world_from_track.points(shot.vertices).numpy(), faces))
         write_text(folder / entry["exp_path"], "".join(f"{value:.8f}\n" for value in track.expression[shot.frame].tolist()))
 
-    yield from shoot.each(capture, write)
+    yield from shoot.each(write)
     write_text(folder / "canonical.obj", _obj(_canonical(track, model), faces))
     _write_tables(folder, described, lens, config.test_frames)
     if "jaw" not in model.joint_names:

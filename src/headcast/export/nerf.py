@@ -6,6 +6,7 @@ The layout is the one that GaussianAvatars reads (Qian et al. 2024) and VHAP wri
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,8 +18,9 @@ from numpy import ndarray
 from headcast.capture import Capture
 from headcast.errors import InputError
 from headcast.export.flame_numbers import FLAME_NUMBERS, flame_numbers
-from headcast.export.pictures import Lens, PictureConfig, Shoot, Shot, check_share, write_picture
+from headcast.export.pictures import Lens, PictureConfig, check_share, write_picture
 from headcast.export.posed_pictures import PosedPicture, camera_to_world, intrinsics, read_posed_pictures
+from headcast.export.shoot import Shoot, Shot, shoot_all
 from headcast.geometry import Camera, Transform
 from headcast.geometry.conventions import OPENGL_FROM_OPENCV
 from headcast.heads import HeadModel
@@ -31,6 +33,9 @@ _OPEN_JAW = 0.3
 """Opening of the canonical head's jaw, rad: lips that are apart can be told apart."""
 _TEETH = 120
 """Vertices that GaussianAvatars adds to FLAME's; their offsets belong into its files."""
+_VAL_CAMERA = 8
+"""The camera that validates in VHAP's division: the one in front in NeRSemble's rig."""
+_LENS = ("cx", "cy", "fl_x", "fl_y", "h", "w", "camera_angle_x", "camera_angle_y")
 _SPLITS = ("train", "val", "test")
 OWN_FILES = ("images", "fg_masks", "flame_param", "head_param", "canonical_flame_param.npz", "canonical_head_param.npz", "motion.npz",
              "transforms.json", "transforms_backup.json", "transforms_backup_flame.json",
@@ -45,46 +50,73 @@ class NerfConfig(PictureConfig):
 
     test_share: float = 0.3
     """Share of the frames, at the clip's end, that is for testing."""
+    val_cameras: tuple[str, ...] = ()
+    """Names of the cameras that validate; if not given, the ninth of a rig that has so many, otherwise the last. One camera alone leaves none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_share("test_share", self.test_share)
 
+    def validating(self, track: Track, written: Sequence[int]) -> list[int]:
+        """Which of the `written` cameras validate; raises `InputError` for names that are none of theirs, or where none is left to train on."""
+        names = {track.camera_names[idx]: idx for idx in written}
+        if unknown := sorted(set(self.val_cameras) - set(names)):
+            raise InputError(f"expected names of cameras as --nerf.val-cameras ({', '.join(names)}), found {', '.join(map(repr, unknown))}")
+        if self.val_cameras and set(self.val_cameras) == set(names):
+            raise InputError(f"expected a camera to train on beside --nerf.val-cameras, found all of them: {', '.join(names)}")
+        if self.val_cameras or len(written) < 2:
+            return sorted(names[name] for name in set(self.val_cameras))
+        return [_VAL_CAMERA if _VAL_CAMERA in written else written[-1]]
+
 
 def export_nerf(
-    track: Track, model: HeadModel, capture: Capture, folder: Path, config: NerfConfig, root: FlameRoot | None = None
+    track: Track, model: HeadModel, captures: Sequence[Capture], folder: Path, config: NerfConfig, root: FlameRoot | None = None
 ) -> Generator[Step, None, None]:
-    """Writes the data set.
+    """The steps that write the data set; what is asked for is checked before the first.
 
-    The head's mean place over the written frames is moved to the origin, and the camera with it. Readers take the principal point for the middle of
-    the picture; where it is not, the pictures are made larger until it is.
+    The head's mean place over the written frames is moved to the origin, and the cameras with it. Readers take the principal point for the middle of
+    the picture; where it is not, the pictures are made larger until it is. Pictures in which a camera found no face are left out: they have no matte.
 
     Args:
+        captures: one per camera of the track.
         root: of FLAME models; with it the parameters are FLAME's, otherwise those of `head_param/`.
 
     Raises:
-        InputError: the chosen frames show no face, or the neck is to be cut where the model has none.
+        InputError: the chosen frames show no face, the neck is to be cut where the model has none, or `val_cameras` are not among the
+            cameras or all of them.
     """
-    frames = config.chosen(track)
+    shoots = Shoot.of_all(track, model, config, partial(Lens.centred, scale=config.scale), captures)
+    validating = config.validating(track, [shoot.camera_idx for shoot in shoots if shoot.frames])
+    frames = shoots[0].timesteps
     track = _moved(track, -track.world_from_head.translation[frames].mean(0))
-    lens = Lens.centred(track.camera, config.scale)
-    shoot = Shoot.of(track, model, config, lens)
-    described = [_described(index, frame, shoot.camera(frame), root is not None) for index, frame in enumerate(frames)]
+    return _write(tuple(replace(shoot, track=track) for shoot in shoots), folder, config, validating, root)
+
+
+def _write(
+    shoots: Sequence[Shoot], folder: Path, config: NerfConfig, validating: Sequence[int], root: FlameRoot | None
+) -> Generator[Step, None, None]:
+    track, model, frames = shoots[0].track, shoots[0].head.model, shoots[0].timesteps
+    described = {
+        (index, shoot.camera_idx): _described(index, frame, shoot, root is not None) for shoot in shoots for frame, index in shoot.places.items()
+    }
+    first = {index: camera for index, camera in sorted(described, reverse=True)}
 
     def write(shot: Shot) -> None:
-        entry = described[shot.index]
+        entry = described[shot.index, shot.camera_idx]
         write_picture(folder / entry["fg_mask_path"], shot.mask())
         write_picture(folder / entry["file_path"], shot.composed(config.background))
+        if first[shot.index] != shot.camera_idx:
+            return
         if root is None:
             write_arrays(folder / entry["head_param_path"], _own_parameters(track, shot.frame, shot.vertices))
         else:
             write_arrays(folder / entry["flame_param_path"], _flame_parameters(track, model, root, shot.frame))
 
-    yield from shoot.each(capture, write)
+    yield from shoot_all(shoots, write)
     _write_canonical(folder, track, model, root)
     if root is not None:
         _write_motion(folder, track, model, root, frames)
-    _write_tables(folder, described, lens.camera, config.test_share, root is not None)
+    _write_tables(folder, [described[key] for key in sorted(described)], validating, config.test_share, root is not None)
 
 
 def _moved(track: Track, shift: Float[torch.Tensor, "3"]) -> Track:
@@ -98,15 +130,15 @@ def _moved(track: Track, shift: Float[torch.Tensor, "3"]) -> Track:
     return replace(track, world_from_head=Transform(head.rotation, head.translation + shift), cameras=tuple(map(moved, track.cameras)))
 
 
-def _described(index: int, frame: int, camera: Camera, flame: bool) -> dict[str, Any]:
-    name = f"{index:05d}_00.png"
+def _described(index: int, frame: int, shoot: Shoot, flame: bool) -> dict[str, Any]:
+    name, names, camera = f"{index:05d}_{shoot.camera_idx:02d}.png", shoot.track.camera_names, shoot.camera(frame)
     kind = "flame" if flame else "head"
     return {
         "timestep_index": index,
         "timestep_index_original": frame,
         "timestep_id": f"{frame:06d}",
-        "camera_index": 0,
-        "camera_id": "0",
+        "camera_index": shoot.camera_idx,
+        "camera_id": names[shoot.camera_idx] if len(names) > 1 else "0",
         **intrinsics(camera),
         "transform_matrix": camera_to_world(camera, OPENGL_FROM_OPENCV),
         "file_path": f"images/{name}",
@@ -172,18 +204,25 @@ def _write_motion(folder: Path, track: Track, model: HeadModel, root: FlameRoot,
     write_arrays(folder / "motion.npz", {**motion, "shape": each[0]["shape"], "dynamic_offset": offset}, compress=True)
 
 
-def _write_tables(folder: Path, described: Sequence[dict[str, Any]], camera: Camera, test_share: float, flame: bool) -> None:
-    """All frames, and those of each split; a single camera leaves none to validate on. With FLAME also VHAP's two backups of the whole."""
-    first_test = len(described) - int(test_share * len(described))
-    parts = {"": described, "_train": described[:first_test], "_val": [], "_test": described[first_test:]}
+def _write_tables(folder: Path, described: Sequence[dict[str, Any]], validating: Sequence[int], test_share: float, flame: bool) -> None:
+    """All pictures, and those of each split; with FLAME also VHAP's two backups of the whole.
+
+    The last time steps test, with all cameras; of those before, some cameras validate and the others train.
+    """
+    steps = 1 + max(entry["timestep_index"] for entry in described)
+    first_test = steps - int(test_share * steps)
+    parts = {"": described, **{f"_{split}": [] for split in _SPLITS}}
+    for entry in described:
+        early = "val" if entry["camera_index"] in validating else "train"
+        parts["_test" if entry["timestep_index"] >= first_test else f"_{early}"].append(entry)
     if flame:
         without = [{name: value for name, value in entry.items() if name != "flame_param_path"} for entry in described]
         parts = {"_backup": without, "_backup_flame": described, **parts}
     for split, entries in parts.items():
         table = {
-            **intrinsics(camera),
-            "timestep_indices": [entry["timestep_index"] for entry in entries],
-            "camera_indices": [0] if entries else [],
+            **{name: described[0][name] for name in _LENS},
+            "timestep_indices": sorted({entry["timestep_index"] for entry in entries}),
+            "camera_indices": sorted({entry["camera_index"] for entry in entries}),
             "frames": list(entries),
         }
         write_json(folder / f"transforms{split}.json", table)

@@ -4,8 +4,10 @@ The head stands still and the camera moves around it, so that methods for scenes
 room and the shoulders, is masked out.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,10 +16,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from headcast.capture import Capture
-from headcast.export.pictures import Lens, Shoot, Shot, check_share, write_picture
+from headcast.export.pictures import Lens, check_share, write_picture
 from headcast.export.ply import write_points
 from headcast.export.posed_pictures import PosedPicture, camera_to_world, intrinsics, read_posed_pictures
-from headcast.export.still_head import StillConfig, StillHead
+from headcast.export.shoot import Shoot, Shot, shoot_all
+from headcast.export.still_head import StillConfig, StillHead, still_name
 from headcast.geometry.conventions import OPENGL_FROM_OPENCV
 from headcast.heads import HeadModel
 from headcast.solve.step import Step
@@ -42,49 +45,55 @@ class NerfstudioConfig(StillConfig):
 
 
 def export_nerfstudio(
-    track: Track, model: HeadModel, capture: Capture, folder: Path, config: NerfstudioConfig, albedo: UInt8[ndarray, "height width 3"] | None = None
+    track: Track,
+    model: HeadModel,
+    captures: Sequence[Capture],
+    folder: Path,
+    config: NerfstudioConfig,
+    albedo: UInt8[ndarray, "height width 3"] | None = None,
 ) -> Generator[Step, None, None]:
-    """Writes the data set; `albedo` (sRGB, the model's atlas) colours the points."""
-    shoot = Shoot.of(track, model, config, Lens.scaled(track.camera, config.scale))
-    frames, lens = shoot.frames, shoot.lens
-    still = StillHead.of(shoot, config.fixed_to, albedo)
+    """Writes the data set; `albedo` (sRGB, the model's atlas) colours the points.
+
+    `captures` are one per camera. Several cameras have their lenses beside each picture, one has it beside all of them.
+    """
+    shoots = Shoot.of_all(track, model, config, partial(Lens.scaled, scale=config.scale), captures)
+    frames, several = shoots[0].timesteps, len(shoots) > 1
+    still = StillHead.of(shoots[0], config.fixed_to, albedo)
 
     def write(shot: Shot) -> None:
-        write_picture(folder / "images" / _name(shot.index), shot.composed(config.background))
-        write_picture(folder / "masks" / _name(shot.index), np.where(shot.alpha > 0.5, np.uint8(255), np.uint8(0)))
+        name = still_name(shot.index, shot.camera_idx, several)
+        write_picture(folder / "images" / name, shot.composed(config.background))
+        write_picture(folder / "masks" / name, np.where(shot.alpha > 0.5, np.uint8(255), np.uint8(0)))
 
-    yield from shoot.each(capture, write)
+    yield from shoot_all(shoots, write)
     write_points(folder / "points.ply", still.points, still.colors)
     times = (track.time_s[frames] - track.time_s[frames[0]]).double().numpy()
+    posed = {(index, shoot.camera_idx): camera for shoot in shoots for index, camera in still.cameras(shoot).items()}
     described = [
         {
-            "file_path": f"images/{_name(index)}",
-            "mask_path": f"masks/{_name(index)}",
+            "file_path": f"images/{still_name(index, camera_idx, several)}",
+            "mask_path": f"masks/{still_name(index, camera_idx, several)}",
+            **(intrinsics(camera) if several else {}),
             "transform_matrix": camera_to_world(camera, OPENGL_FROM_OPENCV),
             "time": float(times[index] / max(times[-1], 1e-9)),
             "timestep_index": index,
             "timestep_index_original": frames[index],
         }
-        for index, camera in enumerate(still.cameras)
+        for (index, camera_idx), camera in sorted(posed.items(), key=itemgetter(0))
     ]
     test = _spread(len(frames), config.test_share)
-    names = [entry["file_path"] for entry in described]
-    held = [name for index, name in enumerate(names) if index in test]
+    held = [entry["file_path"] for entry in described if entry["timestep_index"] in test]
     table = {
         "camera_model": "OPENCV",
-        **intrinsics(lens.camera),
+        **({} if several else intrinsics(shoots[0].lens.camera)),
         **dict.fromkeys(("k1", "k2", "p1", "p2"), 0.0),
         "ply_file_path": "points.ply",
-        "train_filenames": [name for index, name in enumerate(names) if index not in test],
+        "train_filenames": [entry["file_path"] for entry in described if entry["timestep_index"] not in test],
         "val_filenames": held,
         "test_filenames": held,
         "frames": described,
     }
     write_json(folder / "transforms.json", table)
-
-
-def _name(index: int) -> str:
-    return f"frame_{index:05d}.png"
 
 
 def _spread(count: int, share: float) -> set[int]:

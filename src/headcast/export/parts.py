@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
-from headcast.export.pictures import Shot
+from headcast.export.shoot import Shot
 from headcast.geometry import Mesh
 from headcast.heads import HeadModel
 from headcast.render.rendering import rasterize

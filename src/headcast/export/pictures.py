@@ -1,7 +1,6 @@
-"""Pictures of a recording made ready for a data set: frames chosen, seen through another lens, cut at the neck, laid on a background."""
+"""What pictures of a data set show: which frames of a recording, through which lens, before what background; and their files."""
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -9,21 +8,13 @@ from typing import ClassVar, Literal
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8, UInt16
+from jaxtyping import Bool, Float, UInt8, UInt16
 from numpy import ndarray
 
-from headcast.capture import Capture
 from headcast.errors import ConfigError, HeadcastError, InputError
-from headcast.geometry import Camera, Transform
-from headcast.heads import HeadModel, ShapedHead
-from headcast.solve.step import Step
+from headcast.geometry import Camera
 from headcast.store import replace_file
-from headcast.threads import mapped
 from headcast.track import Track
-
-_SOFT = 0.015
-"""Width of the edge below the neck, as a share of the picture's: standard deviation."""
-_COLORS = {"white": 255, "black": 0}
 
 
 @dataclass(frozen=True)
@@ -51,9 +42,9 @@ class FrameChoice:
         except ValueError as error:
             raise ConfigError(f"frames must look like start:stop:step, as 0:200:2 or 100:, found {self.frames!r}") from error
 
-    def chosen(self, track: Track) -> list[int]:
-        """The named frames that show a face; raises `InputError` where none does."""
-        frames = [frame for frame in self.named(track.frame_count) if bool(track.valid[frame])]
+    def chosen(self, track: Track, found: Bool[ndarray, "frames"]) -> list[int]:
+        """The named frames that are solved and in which a face was `found`; raises `InputError` where there is none."""
+        frames = [frame for frame in self.named(track.frame_count) if bool(track.valid[frame]) and bool(found[frame])]
         if not frames:
             asked = f"frames {self.frames}" if self.frames else "the frames"
             raise InputError(f"expected a face in some of {asked} of {track.frame_count}, found none. Choose others with --{self.option}.frames.")
@@ -132,105 +123,6 @@ class Lens:
             shift = warp[:, 2] + (own - warp[[0, 1], [0, 1]]) / 2
             warp = np.array([[own[0], 0, shift[0]], [0, own[1], shift[1]]])
         return cv2.warpAffine(picture, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One frame of a data set."""
-
-    index: int
-    """Its number in the data set, from zero without gaps."""
-    frame: int
-    """Its number in the recording."""
-    picture: Float32[ndarray, "height width 3"]
-    """As recorded, through the lens; sRGB, 0–255."""
-    matte: Float32[ndarray, "height width"]
-    """Opacity of the person, 0–1, above and below the neck."""
-    camera: Camera
-    """Of this picture, in the track's world."""
-    above: Float32[ndarray, "height width"] | None
-    """1 above the neck's lower end, 0 below, soft between; None where nothing is cut."""
-    vertices: Float[torch.Tensor, "vertices 3"]
-    """The head in the track's world (m)."""
-
-    @property
-    def alpha(self) -> Float32[ndarray, "height width"]:
-        """Opacity of what the data set is about."""
-        return self.matte if self.above is None else self.matte * self.above
-
-    def composed(self, background: str) -> UInt8[ndarray, "height width channels"]:
-        """The picture before a background, as `PictureConfig` names it."""
-        if background == "recording":
-            return np.rint(self.picture).astype(np.uint8)
-        if background == "none":
-            return np.rint(np.concatenate([self.picture, 255 * self.alpha[..., None]], -1)).astype(np.uint8)
-        behind = np.float32(_COLORS[background])
-        return np.rint(behind + (self.picture - behind) * self.alpha[..., None]).astype(np.uint8)
-
-    def mask(self) -> UInt8[ndarray, "height width"]:
-        """The opacity as a picture."""
-        return np.rint(255 * self.alpha).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class Shoot:
-    """The frames of a data set, through which lens they are seen, and the head in them."""
-
-    track: Track
-    head: ShapedHead
-    frames: list[int]
-    lens: Lens
-    rim: ndarray | None
-    """The front, left and right vertex of the neck's lower end; None where nothing is cut."""
-
-    @classmethod
-    def of(cls, track: Track, model: HeadModel, choice: FrameChoice, lens: Lens) -> "Shoot":
-        """Raises `InputError` where no chosen frame shows a face, or the neck is to be cut and the model has none."""
-        rim = neck_rim(model, choice.option) if choice.cut_neck else None
-        return cls(track, track.head(model), choice.chosen(track), lens, rim)
-
-    def camera(self, frame: int, track_from_world: Transform | None = None) -> Camera:
-        """The camera of a written picture, in the track's world or in another."""
-        pose = self.track.camera_at(frame).camera_from_world
-        return replace(self.lens.camera, camera_from_world=pose if track_from_world is None else pose @ track_from_world)
-
-    def each(self, capture: Capture, write: Callable[[Shot], None]) -> Generator[Step, None, None]:
-        """Decodes the frames and hands each to `write`, on all threads; one `Step` per frame."""
-        places = {frame: index for index, frame in enumerate(self.frames)}
-
-        def work(item: tuple[int, UInt8[ndarray, "height width 3"], UInt8[ndarray, "height width"]]) -> None:
-            frame, picture, matte = item
-            write(self._shot(places[frame], frame, picture, matte))
-
-        for done, _ in enumerate(mapped(work, capture.frames(self.frames)), start=1):
-            yield Step("export", done, len(self.frames), frame_idx=self.frames[done - 1])
-
-    def _shot(self, index: int, frame: int, picture: UInt8[ndarray, "height width 3"], matte: UInt8[ndarray, "height width"]) -> Shot:
-        vertices = self.head.posed(self.track.pose(frame)).vertices
-        seen = self.lens.view(matte.astype(np.float32) / 255)
-        camera = self.camera(frame)
-        above = None if self.rim is None else _above(camera.project(vertices[self.rim]).numpy(), *seen.shape)
-        return Shot(index, frame, self.lens.view(picture.astype(np.float32)), seen, camera, above, vertices)
-
-
-def neck_rim(model: HeadModel, option: str) -> ndarray:
-    """The front, left and right vertex of the neck's lower end; raises `InputError` where the model has no neck that ends."""
-    rim = np.flatnonzero(model.regions["boundary"].numpy()) if "boundary" in model.regions else np.zeros(0, int)
-    if len(rim) < 3:
-        raise InputError(f"cutting below the neck needs a model with a neck that ends; {model.name!r} has none. Use --{option}.no-cut-neck.")
-    places = model.template.numpy()[rim]
-    return rim[[places[:, 2].argmax(), places[:, 0].argmax(), places[:, 0].argmin()]]
-
-
-def _above(rim: Float[ndarray, "3 2"], height: int, width: int) -> Float32[ndarray, "height width"]:
-    """1 above the line through the neck's front, as steep as that from side to side; 0 below; soft between."""
-    front, left, right = rim
-    along = left - right
-    along = along / np.linalg.norm(along) if np.linalg.norm(along) > 1e-3 else np.array([1.0, 0.0])
-    up = np.array([along[1], -along[0]]) if along[0] > 0 else np.array([-along[1], along[0]])
-    x, y = np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32)[:, None] + 0.5
-    distance = (x - front[0]) * up[0] + (y - front[1]) * up[1]
-    return (1 / (1 + np.exp(np.clip(-1.702 * distance / (_SOFT * width), -50, 50)))).astype(np.float32)
 
 
 def write_picture(path: Path, picture: UInt8[ndarray, "height width ..."] | UInt16[ndarray, "height width"]) -> None:

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from headcast.export.pictures import PictureConfig, Shoot
+from headcast.export.pictures import PictureConfig
 from headcast.export.ply import colors_at_vertices
+from headcast.export.shoot import Shoot
 from headcast.geometry import Camera, Transform
 
 _GREY = 160
@@ -27,13 +28,17 @@ class StillConfig(PictureConfig):
     """What stands still. head: the skull, so that the camera moves. room: the camera, so that the head moves (for methods that model time)."""
 
 
+def still_name(index: int, camera_idx: int, several: bool) -> str:
+    """Of a picture, by its time step and, where there are several, its camera."""
+    return f"{index:05d}_{camera_idx:02d}.png" if several else f"frame_{index:05d}.png"
+
+
 @dataclass(frozen=True)
 class StillHead:
-    """Cameras of all frames of a data set in one world, and points on the head."""
+    """The world of a data set whose head stands still, and points on the head."""
 
     track_from_world: Transform
-    """Per frame: the track's world from the data set's."""
-    cameras: tuple[Camera, ...]
+    """Per time step: the track's world from the data set's."""
     points: Float32[ndarray, "vertices 3"]
     """The head's vertices, averaged over the frames (m)."""
     colors: UInt8[ndarray, "vertices 3"]
@@ -42,15 +47,18 @@ class StillHead:
     @classmethod
     def of(cls, shoot: Shoot, fixed_to: str, albedo: UInt8[ndarray, "height width 3"] | None) -> "StillHead":
         track = shoot.track
-        count = len(shoot.frames)
-        worlds = shoot.head.skull(track.pose(torch.tensor(shoot.frames))) if fixed_to == "head" else Transform.identity(count)
+        count = len(shoot.timesteps)
+        worlds = shoot.head.skull(track.pose(torch.tensor(shoot.timesteps))) if fixed_to == "head" else Transform.identity(count)
         worlds = replace(worlds, rotation=worlds.rotation.contiguous(), translation=worlds.translation.contiguous())
         total = np.zeros(shoot.head.vertices.shape, np.float64)
         for first in range(0, count, _CHUNK):
             some = slice(first, first + _CHUNK)
-            vertices = shoot.head.posed(track.pose(torch.tensor(shoot.frames[some]))).vertices
+            vertices = shoot.head.posed(track.pose(torch.tensor(shoot.timesteps[some]))).vertices
             total += worlds[some].inverse().points(vertices).double().sum(0).numpy()
         model = shoot.head.model
         colors = np.full((len(total), 3), _GREY, np.uint8) if albedo is None else colors_at_vertices(albedo, model)
-        cameras = tuple(shoot.camera(frame, worlds[index]) for index, frame in enumerate(shoot.frames))
-        return cls(worlds, cameras, (total / count).astype(np.float32), colors)
+        return cls(worlds, (total / count).astype(np.float32), colors)
+
+    def cameras(self, shoot: Shoot) -> dict[int, Camera]:
+        """Those of a camera's pictures in this world, by time step."""
+        return {index: shoot.camera(frame, self.track_from_world[index]) for frame, index in shoot.places.items()}

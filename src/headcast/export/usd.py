@@ -55,7 +55,8 @@ def export_usd(track: Track, model: HeadModel, out: Path, albedo_picture: Path |
         stage = usd.Usd.Stage.CreateNew(str(layer))
         _write_head(usd, stage, track, model, texture)
         yield Step("export", 1, 2)
-        _write_camera(usd, stage, track)
+        for camera_idx in range(len(track.cameras)):
+            _write_camera(usd, stage, track, camera_idx)
         stage.GetRootLayer().Save()
         with replace_file(out) as temporary:
             if not usd.UsdUtils.CreateNewUsdzPackage(str(layer), str(temporary)):
@@ -215,14 +216,15 @@ def _write_material(usd: ModuleType, stage: Any, mesh: Any, texture: Path | None
     UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)
 
 
-def _write_camera(usd: ModuleType, stage: Any, track: Track) -> None:
+def _write_camera(usd: ModuleType, stage: Any, track: Track, camera_idx: int) -> None:
     """Film and focal length in one unit; the principal point as the film's shift. A camera that moves has a pose for every frame."""
-    camera = track.camera
+    camera = track.camera_at(0, camera_idx)
     height, width = camera.size
     (fx, fy), (cx, cy) = camera.focal_px.tolist(), camera.center_px.tolist()
     focal = fx * _APERTURE / width
     vertical = focal * height / fy
-    lens = usd.UsdGeom.Camera.Define(stage, _CAMERA)
+    lens = usd.UsdGeom.Camera.Define(stage, f"{_CAMERA}_{camera_idx}" if camera_idx else _CAMERA)
+    lens.GetPrim().SetDisplayName(track.camera_names[camera_idx])
     lens.CreateFocalLengthAttr(focal)
     lens.CreateHorizontalApertureAttr(_APERTURE)
     lens.CreateVerticalApertureAttr(vertical)
@@ -230,9 +232,9 @@ def _write_camera(usd: ModuleType, stage: Any, track: Track) -> None:
     lens.CreateVerticalApertureOffsetAttr((cy / height - 0.5) * vertical)
     lens.CreateClippingRangeAttr(usd.Gf.Vec2f(0.01, 100))
     place = lens.AddTransformOp()
-    moves = track.cameras[0].focal_px.ndim > 1
+    moves = track.cameras[camera_idx].focal_px.ndim > 1
     for frame, code in enumerate(_codes(track).tolist() if moves else [usd.Usd.TimeCode.Default()]):
-        world_from_lens = (track.camera_at(frame).camera_from_world.inverse() @ OPENGL_FROM_OPENCV.inverse()).matrix().double()
+        world_from_lens = (track.camera_at(frame, camera_idx).camera_from_world.inverse() @ OPENGL_FROM_OPENCV.inverse()).matrix().double()
         place.Set(usd.Gf.Matrix4d(world_from_lens.T.contiguous().numpy()), code)
 
 

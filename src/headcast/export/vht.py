@@ -15,6 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.errors import FormatError, InputError
+from headcast.export.flame_numbers import what_offsets_lack
 from headcast.export.flame_texture import fit_flame_texture
 from headcast.geometry import Camera, Transform, axis_angle_from_matrix, matrix_from_axis_angle
 from headcast.geometry.conventions import PYTORCH3D_FROM_OPENCV, from_lower_edge
@@ -70,8 +71,7 @@ def export_vht(
         texture = np.zeros(_TEXTURE_COUNT, np.float32)
         notes.append(f"texture coefficients are zero: fitting them needs a solved albedo and FLAME_texture.npz beside {flame_file.name}")
     moved = write_vht(track, model, load_flame_root(flame_file), path, texture)
-    if track.offsets is not None:
-        notes.append("that program's file has no place for offsets: its head is the identity's alone")
+    notes += [note] if (note := what_offsets_lack(track)) else []
     if moved:
         notes.append(f"{moved} joint angles lay outside of that program's limits and were moved to them")
     yield Step("export", 1, 1, message="; ".join(notes))

@@ -86,9 +86,12 @@ class Run:
     @cached_property
     def capture(self) -> Capture:
         """The first camera's."""
-        main = self.rig.main
-        assert isinstance(main, Capture)
-        return main
+        return self.captures[0]
+
+    @cached_property
+    def captures(self) -> tuple[Capture, ...]:
+        """One per camera of the track."""
+        return tuple(one for one in self.rig.captures if isinstance(one, Capture))
 
     @cached_property
     def rig(self) -> RigCapture:

@@ -133,7 +133,7 @@ class Track:
                 "center_px": self.camera.center_px.numpy(),
                 "image_size": np.array(self.camera.size),
                 "camera_from_world": self.camera.camera_from_world.matrix().numpy(),
-                **(self._rig_arrays() if len(self.cameras) > 1 or self.cameras[0].focal_px.ndim > 1 else {}),
+                **(self.rig_arrays() if self.has_rig else {}),
                 "time_s": self.time_s.numpy(),
                 "valid": self.valid.numpy(),
                 "light": self.light.numpy(),
@@ -145,8 +145,13 @@ class Track:
             },
         )
 
-    def _rig_arrays(self) -> dict[str, np.ndarray]:
-        """Several cameras, or one that moves."""
+    @property
+    def has_rig(self) -> bool:
+        """Whether there are several cameras, or one that moves."""
+        return len(self.cameras) > 1 or self.cameras[0].focal_px.ndim > 1
+
+    def rig_arrays(self) -> dict[str, np.ndarray]:
+        """All cameras under the names of track.npz; one pose each where none of them moves, otherwise one per frame."""
         poses = [camera.camera_from_world.matrix().reshape(-1, 4, 4) for camera in self.cameras]
         length = max(len(pose) for pose in poses)
         return {
