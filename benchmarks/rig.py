@@ -92,9 +92,8 @@ def main() -> None:
     truth = Truth.load(clip.truth)
     held_out = tuple(name for name in HELD_OUT if int(name[-2:]) < arguments.cameras)
     source = without(clip, held_out)
-    print(
-        "| offsets | visible vertices, median (mm) | along the normal | 90 % below | held-out cameras (dB) | s per moment |\n|---|---|---|---|---|---|"
-    )
+    print("| offsets | visible vertices, median (mm) | along the normal | 90 % below | held-out cameras (dB) | s per moment |")
+    print("|---|---|---|---|---|---|")
     for mode in ("on", "off"):
         start = time.perf_counter()
         run = track_recording(RunRequest(source, config=TrackConfig(offsets=mode)), clip.root / f"run_{mode}", overwrite=True)
