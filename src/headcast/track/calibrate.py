@@ -71,8 +71,6 @@ def rig_from_heads(person: Person, moments: Sequence[Moment], capture: RigCaptur
         InputError: the cameras' poses do not agree with what they see; or their unit does not; or some camera shares no frame with the others.
     """
     rig = person.rig
-    if rig.camera_count == 1 and rig.pose_count == 1:
-        return rig
     heads = [_heads(person, moment) for moment in moments]
     if not capture.posed:
         return _posed_by_heads(rig, heads, capture)

@@ -15,11 +15,9 @@ _AGREES = 0.35
 def agreeing(person: Person, capture: RigCapture) -> Bool[np.ndarray, "cameras frames"]:
     """True where a camera found the head that most of the cameras' evidence stands for.
 
-    Each view of a frame places a neutral head; the others vote for it where their landmarks lie on it. A single camera has nobody to ask.
+    Each view of a frame places a neutral head; the others vote for it where their landmarks lie on it.
     """
     found = np.array([one.found for one in capture.captures], bool)
-    if len(found) == 1:
-        return found
     kept = np.zeros_like(found)
     for frame_idx in range(capture.frame_count):
         cameras = np.flatnonzero(found[:, frame_idx])

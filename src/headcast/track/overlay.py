@@ -114,7 +114,7 @@ def write_overlay(
         yield Step("overlay", 0, track.frame_count)
         for frame, head in zip(frames, heads):
             picture = painter.paint(frame.frame_idx, frame.image, head)
-            video.add(picture, float(track.time_s[frame.frame_idx]))
+            video.add(picture, float(track.time_s[frame.frame_idx] - track.time_s[0]))
             if frame.frame_idx in keep:
                 kept[frame.frame_idx] = picture
             yield Step("overlay", frame.frame_idx + 1, track.frame_count, frame_idx=frame.frame_idx)

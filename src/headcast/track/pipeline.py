@@ -86,8 +86,9 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
     person = _first_person(rig, model, config)
 
     yield Step("person", 0, config.rounds, message="finding out who it is")
-    person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
-    clip = replace(clip, seen=agreeing(person, rig))
+    if person.rig.camera_count > 1 or person.rig.pose_count > 1:
+        person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
+        clip = replace(clip, seen=agreeing(person, rig))
     key_idx = clip.keyframes(config.keyframes)
     moments = list(clip.moments(key_idx))
     prior = _shared_prior(rig, person, config)
