@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from headcast.capture.cameras import CameraFiles
 from headcast.errors import ConfigError, FormatError, InputError
 from headcast.evaluate import Truth
 from headcast.evaluate.synth import MotionConfig, SynthConfig, draw_frames, prepare_folder, synthetic_clip, truth_of, write_clip
@@ -15,7 +16,7 @@ from headcast.evaluate.synth.drawing import draw_head
 from headcast.evaluate.synth.look import random_look
 from headcast.evaluate.synth.motion import synthetic_pose
 from headcast.evaluate.synth.noise import smooth_curve, space_noise
-from headcast.evaluate.synth.scene import lamp, random_background, random_camera, random_light
+from headcast.evaluate.synth.scene import around, lamp, random_background, random_camera, random_light
 from headcast.evaluate.synth.skin import paint_albedo
 from headcast.evaluate.synth.surface_map import surface_map, texels_of
 from headcast.geometry import Camera, Mesh, axis_angle_from_matrix
@@ -260,3 +261,26 @@ def test_only_a_synthetic_clip_is_overwritten(clip, tmp_path):
     assert (tmp_path / "mine" / "letter.txt").read_text() == "keep"
     with pytest.raises(InputError, match="found a file"):
         prepare_folder(tmp_path / "mine" / "letter.txt", overwrite=True)
+
+
+def test_cameras_stand_on_an_arc_and_look_at_the_head():
+    first = Camera.looking_along_minus_z(300.0, (100, 120))
+    cameras = around(first, 8, 120.0, 0.6)
+    target = torch.tensor([[0.0, 0.0, -0.6]])
+    for camera in cameras:
+        torch.testing.assert_close(camera.project(target)[0], torch.tensor([60.0, 50.0]), atol=1e-3, rtol=0)
+        place = camera.camera_from_world.inverse().translation
+        assert float((place - target[0]).norm()) == pytest.approx(0.6, abs=1e-5)
+        assert abs(np.degrees(np.arctan2(place[0], place[2] + 0.6))) < 60.5
+        assert float(torch.det(camera.camera_from_world.rotation)) == pytest.approx(1, abs=1e-5)
+    assert cameras[0] is first
+
+
+def test_a_rig_is_a_video_per_camera_and_a_camera_file(tmp_path):
+    config = SynthConfig(frames=2, size=(64, 64), cameras=2, texture_px=128)
+    paths = follow(write_clip(synthetic_clip(open_head(), config), tmp_path))
+    files = CameraFiles.load(paths.cameras)
+    assert [camera.name for camera in files.cameras] == ["camera_00", "camera_01"]
+    assert all((tmp_path / camera.pictures).is_file() for camera in files.cameras)
+    with pytest.raises(ConfigError, match="--png"):
+        SynthConfig(cameras=2, png=True)

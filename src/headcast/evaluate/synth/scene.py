@@ -30,7 +30,7 @@ def around(first: Camera, count: int, arc_deg: float, distance_m: float) -> tupl
     cameras = [first]
     for k in range(1, count):
         side = (k + 1) // 2 * (1 if k % 2 else -1)
-        azimuth = np.radians(arc_deg * side / max(count - 1, 1))
+        azimuth = np.radians(arc_deg * side / count)
         height = np.radians((0.0, 14.0, -10.0)[k % 3])
         away = np.array([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)])
         right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
