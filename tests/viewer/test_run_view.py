@@ -2,12 +2,15 @@
 
 import shutil
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from headcast.capture import Capture
+from headcast.geometry import Transform, matrix_from_axis_angle
 from headcast.track.run import Run
 from headcast.viewer.pictures import FramePictures
 
@@ -57,8 +60,8 @@ def test_the_textured_head_is_the_head(shown, portrait_run):
 
 def test_the_frustum_stands_where_the_camera_stood(shown, portrait_run):
     camera = portrait_run.track.camera
-    np.testing.assert_allclose(shown._frustum.position, camera.camera_from_world.inverse().translation, atol=1e-6)
-    assert shown._frustum.aspect == pytest.approx(camera.size[1] / camera.size[0])
+    np.testing.assert_allclose(shown._frusta[0].position, camera.camera_from_world.inverse().translation, atol=1e-6)
+    assert shown._frusta[0].aspect == pytest.approx(camera.size[1] / camera.size[0])
 
 
 def test_pictures_are_those_of_the_frames_in_any_order(portrait_run):
@@ -80,3 +83,23 @@ def test_a_run_whose_recording_is_gone_is_still_shown(portrait_run, tmp_path):
     view = RunView(run, "127.0.0.1", 0)
     view.show(2)
     view.close()
+
+
+def test_every_camera_of_a_rig_stands_where_it_stood(portrait_run):
+    track, turn = portrait_run.track, matrix_from_axis_angle(torch.tensor([np.pi / 2, 0.0, 0.0]))
+    first = track.camera
+    lying = replace(first, camera_from_world=Transform(first.camera_from_world.rotation @ turn.T, first.camera_from_world.translation))
+    other = replace(lying, camera_from_world=Transform(lying.camera_from_world.rotation, torch.tensor([0.3, 0.0, 0.1])))
+    head = Transform(turn @ track.world_from_head.rotation, track.world_from_head.translation @ turn.T)
+    from headcast.viewer import RunView
+
+    rig = replace(portrait_run, track=replace(track, cameras=(lying, other), camera_names=("a", "b"), world_from_head=head))
+    view = RunView(rig, "127.0.0.1", 0)
+    try:
+        assert len(view._frusta) == 2
+        np.testing.assert_allclose(view._frusta[1].position, other.camera_from_world.inverse().translation, atol=1e-6)
+        # The world lies on its back: up is where the head's crown is, and visitors stand before the face.
+        up = view._in_world(np.array([0.0, 1.0, 0.0]))
+        assert up @ head.rotation[0, :, 1].double().numpy() > 0.99
+    finally:
+        view.close()

@@ -20,7 +20,7 @@ from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
 from headcast.track.points import FrameState
 from headcast.track.sight import Sight, sights
-from headcast.track.surface import surface_normals
+from headcast.track.surface import across, surface_normals
 from headcast.track.view import view_of
 
 _SLACK_PX = 0.4
@@ -51,10 +51,7 @@ def tangents(person: Person) -> Float[np.ndarray, "vertices 3 2"]:
     """Two unit vectors across the normal of every vertex of the surface, at rest."""
     surface = person.tracked.surface
     normals = surface_normals(person.rest, surface.faces, surface.incident_start, surface.incident_face)
-    helper = np.where(np.abs(normals[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
-    first = np.cross(normals, helper)
-    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
-    return np.stack([first, np.cross(normals, first)], -1)
+    return across(normals)
 
 
 @dataclass
@@ -111,10 +108,10 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System
     system = _System(
         np.zeros((size, size)), np.zeros(size), np.zeros((vertices, 2, size), np.float32), np.zeros((vertices, 2, 2)), np.zeros((vertices, 2))
     )
-    across = tangents(person)
+    skin = tangents(person)
 
     def part_of(one: tuple[int, Sight]) -> tuple[int, Int[np.ndarray, "active"], _System]:
-        return one[0], *_view_system(one[1], config, across, how, how.landmarks / views)
+        return one[0], *_view_system(one[1], config, skin, how, how.landmarks / views)
 
     shared = slice(count * own, size)
     for place, state in enumerate(keyframes.states):
@@ -137,7 +134,7 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System
 
 
 def _view_system(
-    sight: Sight, config: TrackConfig, across: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float
+    sight: Sight, config: TrackConfig, skin: Float[np.ndarray, "vertices 3 2"], how: Round, landmark_share: float
 ) -> tuple[Int[np.ndarray, "active"], _System]:
     """One view's equations, its frame's unknowns first, and the vertices that its shifts belong to."""
     person, state, turned = sight.person, sight.state, sight.turned
@@ -157,7 +154,7 @@ def _view_system(
         measured = depth_equations(person, view, picture, config.sigmas.depth, config.depth_share, shared=True).spread(turned)
         matrix, right = matrix + measured.matrix, right + measured.right
     # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
-    slide = np.matmul(moves.rest_jacobian, across[active]).astype(np.float32)
+    slide = np.matmul(moves.rest_jacobian, skin[active]).astype(np.float32)
     xx, xy, yy = vertex_tensors(surface, sums)[active].T
     tensor = np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2)
     back = slide.transpose(0, 2, 1)

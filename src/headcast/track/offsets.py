@@ -23,6 +23,7 @@ from headcast.track.frame import ROBUST, colour_sums
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes
 from headcast.track.sight import Sight, all_sights
+from headcast.track.surface import across
 from headcast.track.view import view_of
 
 _PAIRS = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
@@ -120,10 +121,7 @@ def _solved(person: Person, evidence: _Evidence, config: TrackConfig) -> Float[n
 
 def _frames(normals: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 3 3"]:
     """Rows: the normal and two directions across it."""
-    helper = np.where(np.abs(normals[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
-    across = np.cross(normals, helper)
-    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-    return np.stack([normals, across, np.cross(normals, across)], 1)
+    return np.concatenate([normals[:, None], across(normals).transpose(0, 2, 1)], 1)
 
 
 def _local_matrix(

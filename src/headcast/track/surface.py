@@ -133,3 +133,11 @@ def surface_normals(points, faces, incident_start, incident_face):
         normals[v, 1] = y * over
         normals[v, 2] = z * over
     return normals
+
+
+def across(normals: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 3 2"]:
+    """Two unit vectors across each unit normal, at right angles to each other."""
+    helper = np.where(np.abs(normals[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
+    first = np.cross(normals, helper)
+    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
+    return np.stack([first, np.cross(normals, first)], -1)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from numpy import ndarray
 
 from headcast.errors import MissingExtraError
-from headcast.geometry import quaternion_from_matrix, vertex_normals
+from headcast.geometry import nearest_rotation, quaternion_from_matrix, vertex_normals
 from headcast.track.run import Run
 from headcast.viewer.pictures import FramePictures
 
@@ -52,12 +52,12 @@ class RunView:
         there = run.recorded and run.capture.source_path.exists()
         self._pictures = FramePictures(run.capture) if there else None
         self.server = viser.ViserServer(host=host, port=port, label=f"headcast {run.paths.root.name}", verbose=False)
-        self.server.scene.set_up_direction("+y")
+        self.server.scene.set_up_direction(self._in_world(np.array([0.0, 1.0, 0.0])))
         self._controls = self._add_controls("" if there or not run.recorded else f"The recording is gone: {run.capture.source_path}")
         vertices = self._vertices(0)
         self._mesh = self.server.scene.add_mesh_simple("/head", vertices, run.model.faces.numpy(), color=_CLAY)
         self._landmarks = self.server.scene.add_point_cloud("/landmarks", np.zeros((1, 3), np.float32), _LANDMARK, point_size=0.0012)
-        self._frustum = self._add_camera()
+        self._frusta = [self._add_camera(camera_idx) for camera_idx in range(len(run.track.cameras))]
         self._textured: viser.GlbHandle | None = None
         self._look_from_the_camera(vertices)
         self.show(0)
@@ -82,10 +82,12 @@ class RunView:
             self._landmarks.visible = controls.landmarks.value
             if controls.landmarks.value:
                 self._landmarks.points = run.track.landmarks(run.model, frame_idx).numpy()
-            self._frustum.visible = controls.camera.value
+            for camera_idx, frustum in enumerate(self._frusta):
+                frustum.visible = controls.camera.value
+                frustum.wxyz, frustum.position = self._camera_pose(frame_idx, camera_idx)
             picture = self._pictures[frame_idx] if self._pictures is not None else None
             if picture is not None:
-                self._frustum.image = controls.picture.image = picture
+                self._frusta[0].image = controls.picture.image = picture
             controls.said.content = self._words(frame_idx)
 
     def serve(self) -> None:
@@ -143,25 +145,37 @@ class RunView:
             handle.on_update(lambda _: self.show(min(int(controls.frame.value), track.frame_count - 1)))
         return controls
 
-    def _add_camera(self) -> "viser.CameraFrustumHandle":
-        camera = self._run.track.camera
+    def _camera_pose(self, frame_idx: int, camera_idx: int) -> tuple[Float32[ndarray, "4"], Float32[ndarray, "3"]]:
+        """World from camera: quaternion (w, x, y, z) and place (m)."""
+        pose = self._run.track.camera_at(frame_idx, camera_idx).camera_from_world.inverse()
+        return quaternion_from_matrix(pose.rotation).numpy(), pose.translation.numpy()
+
+    def _in_world(self, direction: Float64[ndarray, "3"]) -> Float64[ndarray, "3"]:
+        """A direction for someone who faces +Z with +Y up: the world's where one camera made it, the head's where a rig brought its own."""
+        if not self._run.track.has_rig:
+            return direction
+        facing = nearest_rotation(self._run.track.world_from_head.rotation.double().mean(0))
+        return facing.numpy() @ direction
+
+    def _add_camera(self, camera_idx: int) -> "viser.CameraFrustumHandle":
+        camera = self._run.track.camera_at(0, camera_idx)
         height, width = camera.size
-        world_from_camera = camera.camera_from_world.inverse()
+        wxyz, position = self._camera_pose(0, camera_idx)
         return self.server.scene.add_camera_frustum(
-            "/camera",
+            f"/cameras/{camera_idx}",
             fov=2 * float(np.arctan(height / 2 / float(camera.focal_px[1]))),
             aspect=width / height,
             scale=0.05,
             thickness=0.001,
             color=(90, 100, 120),
-            wxyz=quaternion_from_matrix(world_from_camera.rotation).numpy(),
-            position=world_from_camera.translation.numpy(),
+            wxyz=wxyz,
+            position=position,
         )
 
     def _look_from_the_camera(self, vertices: Float32[ndarray, "vertices 3"]) -> None:
         """New visitors see the head from beside the recording camera."""
         middle = vertices.mean(0)
-        self.server.initial_camera.position = middle + np.array([0.22, 0.06, 0.42])
+        self.server.initial_camera.position = middle + self._in_world(np.array([0.22, 0.06, 0.42]))
         self.server.initial_camera.look_at = middle
 
     def _words(self, frame_idx: int) -> str:
