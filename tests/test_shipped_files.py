@@ -28,6 +28,6 @@ def test_everybody_whose_work_is_in_it_or_is_called_is_credited():
 def test_no_package_is_called_without_being_credited():
     lines = [line for line in metadata.requires("headcast") if not re.search(r"""extra == ['"](test|dev)['"]""", line)]
     names = {re.match(r"[\w-]+", line).group() for line in lines}
-    called = {"av": "PyAV", "torch": "PyTorch"}
+    called = {"av": "PyAV", "onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
     notice = NOTICE.read_text(encoding="utf-8").lower()
     assert not [name for name in names if called.get(name, name).lower() not in notice]

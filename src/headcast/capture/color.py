@@ -50,9 +50,9 @@ class Color:
 
 
 class ColorTable:
-    """A colour correction of 8-bit pictures, looked up in a table of 33³ colours and in between (as editors' LUT files do)."""
+    """A colour correction of 8-bit pictures, looked up in a table of 65³ colours and in between (as editors' LUT files do)."""
 
-    _SIDE = 33
+    _SIDE = 65
 
     def __init__(self, color: Color):
         # Pillow counts red fastest.
