@@ -66,9 +66,7 @@ class AnimateConfig:
             raise ConfigError(f"start_s must not be negative, found {self.start_s}")
 
 
-def animate_steps(
-    avatar: Avatar, rest: AtRest, own_track: str, source: str, out: Path, config: AnimateConfig
-) -> Generator[Step, None, None]:
+def animate_steps(avatar: Avatar, rest: AtRest, own_track: str, source: str, out: Path, config: AnimateConfig) -> Generator[Step, None, None]:
     """Drives an avatar and writes the video, one `Step` per unit of work.
 
     Args:
@@ -181,6 +179,8 @@ def _covering(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The picture made to cover a size, what is too much cut off evenly."""
     height, width = size
     scale = max(height / picture.shape[0], width / picture.shape[1])
-    large = cv2.resize(picture, (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))), interpolation=cv2.INTER_AREA)
+    large = cv2.resize(
+        picture, (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))), interpolation=cv2.INTER_AREA
+    )
     top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
     return np.ascontiguousarray(large[top : top + height, left : left + width])

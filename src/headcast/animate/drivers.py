@@ -1,6 +1,6 @@
 """Whatever can drive a head, as a performance in that head's numbers: runs, videos, ARKit's curves, key poses, a phone."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from headcast.export.performance import performance_of_arkit, read_performance
 from headcast.expressions import convert_expressions, has_arkit_expressions
 from headcast.geometry import Transform
 from headcast.heads import HeadModel, HeadPose, open_head
-from headcast.solve.step import Step
+from headcast.solve.step import Result, Step
+from headcast.solve.step_log import StepLog
 from headcast.store import About, RunPaths, sha256_of
 from headcast.track import TrackConfig
 from headcast.track.run import KIND, SCHEMA, Run, RunRequest, begin_run, finish_run, run_steps
@@ -74,9 +75,21 @@ def _tracked_steps(recording: Path, model: HeadModel, folder: Path) -> Generator
     begun = paths.about.is_file()
     paths = begin_run(request, folder, resume=begun, overwrite=False)
     if not About.load(paths.about, KIND, SCHEMA).details.get("finished"):
-        samples = yield from run_steps(request, paths)
+        with StepLog(paths.steps, keep=begun) as log:
+            samples = yield from _heard(run_steps(request, paths), log)
         finish_run(request, paths, samples)
     return Run.open(folder)
+
+
+def _heard(steps: Generator[Step, None, Result], reader: Callable[[Step], None]) -> Generator[Step, None, Result]:
+    """The same steps, which a reader hears on the way."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        reader(step)
+        yield step
 
 
 def _of_run(run: Run, model: HeadModel) -> Generator[Step, None, Driver]:

@@ -65,7 +65,11 @@ def film_steps(
         assert layer_folder is not None
         (layer_folder / layer).mkdir(parents=True, exist_ok=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with replace_file(out) as temporary, Movie(temporary, frames_per_s, (height + height % 2, width + width % 2), sound) as movie, ThreadPoolExecutor(1) as disk:
+    with (
+        replace_file(out) as temporary,
+        Movie(temporary, frames_per_s, (height + height % 2, width + width % 2), sound) as movie,
+        ThreadPoolExecutor(1) as disk,
+    ):
         waiting = []
         for number, shot in enumerate(shots):
             portrait = avatar.render(shot.pose, shot.camera)

@@ -102,7 +102,11 @@ def _named(given: Any, known: tuple[str, ...], width: int, kind: str, where: str
 
 def _numbers(value: Any, width: int, name: str, where: str) -> Float[ndarray, "*width"]:
     """A number (for width 0) or so many, finite."""
-    plain = isinstance(value, (int, float)) if width == 0 else isinstance(value, list) and len(value) == width and all(isinstance(n, (int, float)) for n in value)
+    plain = (
+        isinstance(value, (int, float))
+        if width == 0
+        else isinstance(value, list) and len(value) == width and all(isinstance(n, (int, float)) for n in value)
+    )
     if not plain or not np.isfinite(np.asarray(value, np.float64)).all():
         raise FormatError(f"expected {'a number' if width == 0 else f'{width} numbers'} as {name!r}, found {value!r} in {where}")
     return np.asarray(value, np.float64)

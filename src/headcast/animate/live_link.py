@@ -83,7 +83,9 @@ def packet_of(frame: LiveFrame, fps: int = 60, device: str = "headcast") -> byte
     number, share = divmod(frame.time_s * fps, 1.0)
     texts = b"".join(struct.pack(">i", len(text)) + text for text in (device.encode(), frame.subject.encode()))
     values = np.concatenate([frame.expression, frame.angles.ravel()]).tolist()
-    return struct.pack(">B", VERSION) + texts + struct.pack(">ifii", int(number), share, fps, 1) + struct.pack(f">B{len(values)}f", len(values), *values)
+    return (
+        struct.pack(">B", VERSION) + texts + struct.pack(">ifii", int(number), share, fps, 1) + struct.pack(f">B{len(values)}f", len(values), *values)
+    )
 
 
 def listen(port: int, silence_s: float = 5.0, first_s: float = 60.0, host: str = "") -> Iterator[LiveFrame]:

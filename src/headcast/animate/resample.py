@@ -24,7 +24,9 @@ def resampled(performance: Performance, time_s: Float[ndarray, "moments"]) -> Pe
         return performance
     inside = np.clip(time_s, own[0], own[-1])
     pose = performance.pose
-    joints = [_turning(own, Rotation.from_rotvec(pose.joint_rotations[:, joint].double().numpy()), inside) for joint in range(pose.joint_rotations.shape[1])]
+    joints = [
+        _turning(own, Rotation.from_rotvec(pose.joint_rotations[:, joint].double().numpy()), inside) for joint in range(pose.joint_rotations.shape[1])
+    ]
     rotation = _turning(own, Rotation.from_matrix(pose.world_from_head.rotation.double().numpy()), inside).as_matrix()
     turned = np.stack([joint.as_rotvec() for joint in joints], 1) if joints else np.zeros((len(inside), 0, 3))
     return Performance(
@@ -37,7 +39,9 @@ def resampled(performance: Performance, time_s: Float[ndarray, "moments"]) -> Pe
     )
 
 
-def _lines(own: Float[ndarray, "frames"], values: Float[Tensor, "frames channels"], inside: Float[ndarray, "moments"]) -> Float[Tensor, "moments channels"]:
+def _lines(
+    own: Float[ndarray, "frames"], values: Float[Tensor, "frames channels"], inside: Float[ndarray, "moments"]
+) -> Float[Tensor, "moments channels"]:
     found = [np.interp(inside, own, values[:, channel].double().numpy()) for channel in range(values.shape[1])]
     return torch.from_numpy(np.stack(found, 1)).float() if found else torch.zeros(len(inside), 0)
 

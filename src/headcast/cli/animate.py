@@ -7,7 +7,6 @@ import tyro
 from rich.console import Console
 
 from headcast.animate import AnimateConfig, animate_steps
-
 from headcast.cli.progress import ProgressBar
 from headcast.errors import ConfigError, InputError
 from headcast.solve.step import follow
