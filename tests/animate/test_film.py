@@ -195,7 +195,7 @@ def test_a_camera_without_a_pose_is_refused(model, rest, tmp_path):
     CameraFiles(tmp_path, (CameraFile("left", "left.mp4"),)).save(tmp_path / "cameras.json")
     with pytest.raises(InputError, match="camera_from_world"):
         shots_of(model, rest, nodding(model, 2), "", AnimateConfig(camera=tmp_path / "cameras.json#left"))
-    with pytest.raises(InputError, match="cameras.json#left"):
+    with pytest.raises(InputError, match=r"cameras\.json#left"):
         shots_of(model, rest, nodding(model, 2), "", AnimateConfig(camera=tmp_path / "cameras.json"))
 
 

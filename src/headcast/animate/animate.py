@@ -16,13 +16,15 @@ from headcast.animate.drivers import Driver, driver_steps
 from headcast.animate.film import Layer, Shot, checkerboard, film_steps
 from headcast.animate.resample import frame_times, resampled
 from headcast.animate.retarget import Strengths, retarget
-from headcast.avatars import Avatar
+from headcast.avatars import load_avatar
+from headcast.avatars.avatar import KIND, SCHEMA
 from headcast.avatars.rest import AtRest
 from headcast.capture.cameras import CameraFiles
 from headcast.errors import ConfigError, InputError
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel, HeadPose
 from headcast.solve.step import Step
+from headcast.store import About, AvatarPaths
 
 _COLORS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "green": (0.0, 0.69, 0.25)}
 _LAST_S = 600.0
@@ -34,8 +36,8 @@ class AnimateConfig:
     """How an avatar is driven and shown."""
 
     relative: Literal["auto", "on", "off"] = "auto"
-    """on: what changes from the driver's rest is put on top of the avatar's rest; off: the driver's numbers as they are; auto: off where the driver is the
-    recording that the avatar was built from, on otherwise."""
+    """on: what changes from the driver's rest is put on top of the avatar's rest; off: the driver's numbers as they are; auto: off where the driver
+    is the recording that the avatar was built from, on otherwise."""
     strength: Strengths = field(default_factory=Strengths)
     camera: Path | None = None
     """A camera of a camera file, as cameras.json#left (one pose per frame is followed); the camera of the avatar's recording by default."""
@@ -66,17 +68,23 @@ class AnimateConfig:
             raise ConfigError(f"start_s must not be negative, found {self.start_s}")
 
 
-def animate_steps(avatar: Avatar, rest: AtRest, own_track: str, source: str, out: Path, config: AnimateConfig) -> Generator[Step, None, None]:
+def animate_steps(folder: Path, source: str, out: Path, config: AnimateConfig) -> Generator[Step, None, None]:
     """Drives an avatar and writes the video, one `Step` per unit of work.
 
     Args:
-        rest: The avatar's.
-        own_track: SHA-256 of the track that the avatar was built from.
+        folder: Of the finished avatar.
         source: As `driver_steps` takes it.
-        out: The video. A recording is tracked into a folder beside it, layers go into another.
+        out: The video. A recording is tracked into a folder beside it (`.track`), layers go into another (`.layers`).
+
+    Raises:
+        InputError, FormatError, ConfigError, MissingAssetError: something of what is given is not there, broken, or does not fit together.
     """
+    avatar, paths = load_avatar(folder), AvatarPaths(folder)
+    rest = AtRest.load(paths.rest, avatar.model)
+    built_from = About.load(paths.about, KIND, SCHEMA).inputs.get("track")
+    background_of(config.background, rest.camera.size)  # a mistyped one is found out before a recording is tracked
     driver = yield from driver_steps(source, avatar.model, out.with_suffix(".track"))
-    shots = shots_of(avatar.model, rest, driver, own_track, config)
+    shots = shots_of(avatar.model, rest, driver, "" if built_from is None else built_from.sha256, config)
     background = background_of(config.background, shots[0].camera.size)
     sound = driver.sound if config.sound and config.start_s == 0 else None
     yield from film_steps(avatar, shots, out, background, sound, config.layers, out.with_suffix(".layers"))

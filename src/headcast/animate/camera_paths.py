@@ -20,8 +20,8 @@ class CameraPath:
     """How the camera moves. Angles are about the head's middle, from where the first camera stands."""
 
     motion: Motion = "still"
-    """still: where the recording's camera stood; orbit: to and fro around the head; turntable: the head turns once around, the light stays with the camera;
-    spiral: to and fro and up and down."""
+    """still: where the recording's camera stood; orbit: to and fro around the head; turntable: the head turns around, the light stays with the
+    camera; spiral: to and fro and up and down."""
     yaw_deg: float = 40.0
     """Farthest to either side, of orbit and spiral."""
     pitch_deg: float = 15.0

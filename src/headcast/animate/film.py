@@ -50,7 +50,8 @@ def film_steps(
     Args:
         background: sRGB 0–1, one colour or one picture of the camera's size.
         sound: A recording whose sound goes along.
-        layers: Also written as PNG, one folder per layer: color (sRGB with alpha, not multiplied by it), alpha (8 bit), depth (16 bit, `DEPTH_UNIT_M`).
+        layers: Also written as PNG, one folder per layer: color (sRGB with alpha, not multiplied by it), alpha (8 bit), depth (16 bit, in units of
+            `DEPTH_UNIT_M`).
         layer_folder: Where to.
 
     Raises:

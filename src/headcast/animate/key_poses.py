@@ -47,8 +47,8 @@ class _Channels:
 def read_key_poses(path: Path, model: HeadModel, fps: float = 30.0) -> Performance:
     """The performance that a file of key poses describes, in a head model's numbers.
 
-    Between poses every number runs through the values given (Fritsch & Butland 1984's monotone cubics for "smooth", so that nothing overshoots), along
-    straight lines ("linear"), or stands until the next ("hold"). What a pose leaves out is at rest.
+    Between poses every number runs through the values given (Fritsch & Butland 1984's monotone cubics for "smooth", so that nothing overshoots),
+    along straight lines ("linear"), or stands until the next ("hold"). What a pose leaves out is at rest.
 
     Raises:
         FormatError: the file is not one of key poses, is of a newer schema, or names what the model has not; it says where.

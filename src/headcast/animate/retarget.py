@@ -53,8 +53,8 @@ class Strengths:
 def retarget(pose: HeadPose, rest: HeadPose, onto: HeadPose, model: HeadModel, strengths: Strengths | None = None) -> HeadPose:
     """The performance `pose`, whose face rests at `rest`, as one of a face that rests at `onto`.
 
-    Expressions and shifts are added as differences, held within the model's bounds; turns are composed: a turn that takes the driver's head from its rest to
-    where it is, seen from the camera, takes the driven head from its own.
+    Expressions and shifts are added as differences, held within the model's bounds; turns are composed: a turn that takes the driver's head from its
+    rest to where it is, seen from the camera, takes the driven head from its own.
 
     Args:
         pose: Of every frame, in the model's numbers, in the space of the driver's camera.

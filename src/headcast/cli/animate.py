@@ -32,9 +32,8 @@ def animate(
         raise ConfigError(f"expected a name that ends in .mp4, .mov or .mkv, found {out}")
     if out.exists() and not overwrite:
         raise InputError(f"there is something already. Use --overwrite to replace it, or another place: {out}")
-    opened = open_avatar(avatar)
     with ProgressBar() as bar:
-        follow(animate_steps(opened, by, out, config), bar)
+        follow(animate_steps(avatar, by, out, config), bar)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"video:  {out}", markup=False)
     if config.layers:

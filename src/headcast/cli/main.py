@@ -16,6 +16,7 @@ VERBS = {
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
     "parse": "Label what each pixel of a finished run shows (skin, eyes, hair, cloth …) and which way its surface faces.",
     "cameras": "Show what is known of the cameras of a recording, and write it as a camera file.",
+    "animate": "Drive an avatar and write the video.",
     "export": "Write a finished run in another format.",
     "combine": "Combine data sets of one person into one to train on.",
     "convert": "Turn the expressions of one head model into those of another.",
