@@ -21,7 +21,7 @@ VERBS = {
     "convert": "Turn the expressions of one head model into those of another.",
     "view": "Show a finished run in the browser.",
     "synth": "Render a video of a head whose every parameter is known.",
-    "evaluate": "Compare a run with the truth.",
+    "evaluate": "Compare a run with the truth, or an avatar with a recording.",
     "demo": "Run the whole chain on a photo and on a video that it renders itself.",
     "doctor": "Say what is installed, which back ends work, what is missing and how to get it.",
 }

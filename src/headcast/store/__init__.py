@@ -13,11 +13,13 @@ from headcast.store.files import (
     write_json,
     write_text,
 )
-from headcast.store.paths import CapturePaths, FitPaths, ParsingPaths, RunPaths, SyntheticPaths
+from headcast.store.paths import AvatarEvaluationPaths, AvatarPaths, CapturePaths, FitPaths, ParsingPaths, RunPaths, SyntheticPaths
 from headcast.store.spans import frame_spans
 
 __all__ = [
     "About",
+    "AvatarEvaluationPaths",
+    "AvatarPaths",
     "Axis",
     "CapturePaths",
     "FitPaths",
