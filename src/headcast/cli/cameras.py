@@ -26,7 +26,8 @@ def cameras(
         recording: Camera file, NeRSemble sequence, COLMAP model, transforms.json, Record3D recording, or numbered pictures of colour and depth.
         out: Camera file to write (NAME.json), which headcast track takes.
         pictures_are: What pictures in one folder are (COLMAP, transforms.json): cameras at one moment, or frames of one camera that moves.
-            auto: cameras where each has a lens of its own, frames where all share one.
+            auto: cameras where each has a lens of its own, frames where all share one; names such as 00012_03.png, which 'headcast export' gives
+            to the pictures of a rig, say time step and camera.
         overwrite: Replace an earlier file.
     """
     found = open_cameras(recording, pictures_are)

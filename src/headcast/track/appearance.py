@@ -12,7 +12,7 @@ from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
-from headcast.track.person import FACE_OVAL, Person
+from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.sight import Sight
 from headcast.track.surface import Surface
@@ -292,8 +292,7 @@ def possible_light(light: Float[np.ndarray, "9 3"]) -> Float[np.ndarray, "9 3"]:
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:
     """How far towards the rim of the face each texel lies, seen from the front: 0 at its middle, 1 on the oval of the landmarks."""
-    points = person.tracked.landmarks.template[:, :2].astype(np.float64)
-    oval = points[FACE_OVAL]
+    oval = person.tracked.face_oval.astype(np.float64)
     centre = (oval.min(0) + oval.max(0)) / 2
     around = oval - centre
     angle = np.arctan2(around[:, 1], around[:, 0])

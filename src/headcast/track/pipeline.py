@@ -188,7 +188,7 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
     if given.center_px is not None:
         rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
-    tracked = TrackedModel.of(model, config.sigmas)
+    tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts)
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),
@@ -197,6 +197,8 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
+    if given.landmark_offsets is not None:
+        values["landmark_offsets"] = tracked.marks.from_mediapipe(given.landmark_offsets)
     return unknown.changed(**values, fixed=given.fixed)
 
 
@@ -224,7 +226,7 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
 
     rotation = np.stack([rig.world_rotation @ states[idx].rotation for idx in filled])
     translation = np.stack([rig.world_rotation @ states[idx].translation + rig.world_translation for idx in filled])
-    eyes = np.max([interocular(np.asarray(one.landmarks_px)) for one in capture.captures], axis=0)
+    eyes = np.max([interocular(np.asarray(one.landmarks_px), person.tracked.marks.eyes) for one in capture.captures], axis=0)
     fixed = "focal_px" in person.fixed or capture.calibrations[0].focal_px is not None
     return Track(
         model_name=model.name,
@@ -240,7 +242,7 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         time_s=torch.from_numpy(np.asarray(capture.main.time_s, np.float32)),
         valid=torch.from_numpy(valid),
         light=torch.from_numpy(person.light.astype(np.float32)),
-        landmark_offsets=torch.from_numpy(person.landmark_offsets.astype(np.float32)),
+        landmark_offsets=torch.from_numpy(person.tracked.marks.of_mediapipe(person.landmark_offsets).astype(np.float32)),
         landmark_error_px=over_frames(lambda idx: quality[idx].landmark_error_px),
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
