@@ -117,12 +117,13 @@ def track_steps(
         held = replace(scene, person=scene.person.changed(fixed=start.fixed | (EVERYTHING - stage.free)))
         if stage.name == "sequential" and stage is stages[-1]:
             measuring = _Measuring(scene.person)
-            scene = yield from sequential(stage, held, material, measuring.begin)
+            work = sequential(stage, held, material, measuring.begin)
         else:
-            scene = yield from _WORK[stage.name](stage, held, material)
+            work = _WORK[stage.name](stage, held, material)
+        scene, last = yield from _relayed(work)
         scene = replace(scene, person=scene.person.changed(fixed=start.fixed), stages=(*scene.stages, stage.spec), under_way="", times=0)
         watch.stage(stage.label)
-        yield Step(stage.label, stage.times, stage.times, checkpoint=scene)
+        yield Step(last.stage, last.total, last.total, checkpoint=scene)
     states, quality = yield from _measured(scene, material, measuring.results())
     watch.stage("measure")
     texture = scene.person.texture
@@ -135,6 +136,16 @@ def track_steps(
         seconds=dict(watch.seconds),
         peak_memory_mb=_peak_memory_mb(),
     )
+
+
+def _relayed(work: Steps) -> Generator[Step, None, tuple[Scene, Step]]:
+    """The steps of a stage; its scene, and the last of its steps."""
+    while True:
+        try:
+            last = next(work)
+        except StopIteration as end:
+            return end.value, last
+        yield last
 
 
 def _first_scene(rig: RigCapture, clip: Clip, person: Person, config: TrackConfig) -> Scene:

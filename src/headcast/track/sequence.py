@@ -98,12 +98,13 @@ def track_forward(
     unknowns, names = person.tracked.unknowns, person.tracked.model.joint_names
     last: tuple[int, FrameState] | None = None
     bias: dict[int, np.ndarray] = {}
+    by_colours = compares_colours(person, config)
     first = max(len(begun) - 1, 0)
     for done, moment in enumerate(moments(frames[first:]), start=first + 1):
         idx = moment.frame_idx
         if idx in begun:  # the last one that is done is looked at again, for what its landmarks have wrong
             last = (idx, begun[idx])
-            bias = _residuals(person, moment, begun[idx]) if config.photometric else {}
+            bias = _residuals(person, moment, begun[idx]) if by_colours else {}
             continue
         pull = None
         fresh = last is None or not clock.continues(last[0], idx)
@@ -117,14 +118,19 @@ def track_forward(
                 pull = (last[1], link_precision(unknowns, config.motion, names, clock.gap(last[0], idx)))
         if fresh:
             state = first_state(person, moment, config)
-        if config.photometric:
+        if by_colours:
             fit = fit_frame(person, moment, state, config, steps=(4, 4, 4) if fresh else (2, 1), pull=pull)
         elif pull is None:
             fit = fit_landmarks(person, moment, state, config, steps=3)
         last = (idx, fit.state)
-        if config.photometric:
+        if by_colours:
             bias = _residuals(person, moment, fit.state)
         yield Step(stage, done, len(frames), _terms(fit), frame_idx=idx), moment, fit.state
+
+
+def compares_colours(person: Person, config: TrackConfig) -> bool:
+    """Whether frames are solved by colours too: where these are wanted, and there is a texture to compare with."""
+    return config.photometric and person.texture is not None
 
 
 def _terms(fit: FrameFit) -> dict[str, float]:
@@ -167,7 +173,7 @@ def linearise(
         state = states[moment.frame_idx]
         if before is not None:
             state = carried_over(before, person, moment, state, config)
-        if not config.photometric:
+        if not compares_colours(person, config):
             return moment.frame_idx, fit_landmarks(person, moment, state, config, steps=sum(steps))
         return moment.frame_idx, fit_frame(person, moment, state, config, steps=steps)
 

@@ -56,10 +56,9 @@ class Material:
         return tuple(self.clip.spread())
 
     def config_for(self, scene: Scene) -> TrackConfig:
-        """The settings, with as much said of colours as the clip's own say, and nothing before there is a texture."""
-        config, evidence = self.config, 1.0 if scene.evidence is None else scene.evidence
-        photometric = config.photometric and scene.person.texture is not None
-        return replace(config, color_information=config.color_information * evidence, photometric=photometric)
+        """The settings, with colours counting as much as the clip's own say."""
+        evidence = 1.0 if scene.evidence is None else scene.evidence
+        return replace(self.config, color_information=self.config.color_information * evidence)
 
     def keyframes(self, scene: Scene) -> Keyframes:
         """The scene's keyframes; where landmarks first put the neutral head, before the first stage."""
@@ -105,8 +104,7 @@ def offsets(stage: Stage, scene: Scene, material: Material) -> Steps:
     """Stage `offsets`: what the skin adds to the identity."""
     yield Step(stage.label, 0, 1, message="what the skin adds to the identity")
     keyframes = material.keyframes(scene)
-    config = replace(material.config_for(scene), photometric=material.config.photometric)
-    person = solve_offsets(keyframes, material.texels, material.skin, config, stage.times)
+    person = solve_offsets(keyframes, material.texels, material.skin, material.config_for(scene), stage.times)
     yield Step(stage.label, 1, 1)
     return scene.reshaped(person, keyframes.states)
 
@@ -121,7 +119,7 @@ def sequential(stage: Stage, scene: Scene, material: Material, look: Callable[[M
         if look is not None:
             look(moment, state)
         part = None
-        if len(states) % _PART_FRAMES == 0:
+        if len(states) % _PART_FRAMES == 0 and len(states) < len(frames):
             part = replace(scene, states=dict(states), before=None, under_way=stage.spec, times=len(states))
         yield replace(step, checkpoint=part)
     return scene.followed(states)
@@ -133,16 +131,15 @@ def together(stage: Stage, scene: Scene, material: Material) -> Steps:
     for epoch in range(scene.times, stage.times):
         fits = {}
         steps = (1,) if epoch else (2, 2)
-        label = f"{stage.label} epoch {epoch + 1}"
-        for step, idx, fit in linearise(scene.person, clip.moments, scene.states, config, steps, label, scene.before):
+        for step, idx, fit in linearise(scene.person, clip.moments, scene.states, config, steps, stage.parts[epoch], scene.before):
             fits[idx] = fit
             yield step
         states = smooth(scene.person, fits, clip.clock, config) if config.temporal else {idx: fit.state for idx, fit in fits.items()}
         scene = scene.followed(states)
         if config.photometric:
             scene = replace(scene, person=_painted_all_over(scene, material))
-        scene = replace(scene, under_way=stage.spec, times=epoch + 1)
-        yield Step(label, clip.count, clip.count, checkpoint=scene)
+        if epoch + 1 < stage.times:
+            yield Step(stage.parts[epoch], clip.count, clip.count, checkpoint=replace(scene, under_way=stage.spec, times=epoch + 1))
     return scene
 
 

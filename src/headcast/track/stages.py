@@ -55,6 +55,11 @@ class Stage:
         return _FREE[self.name]
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """What the log calls its parts: the epochs of global, otherwise the stage itself."""
+        return tuple(f"{self.label} epoch {epoch}" for epoch in range(1, self.times + 1)) if self.name == "global" else (self.label,)
+
+    @property
     def spec(self) -> str:
         """As the command line takes it."""
         return f"{self.name}:{self.times}"
@@ -72,7 +77,7 @@ def usual_stages(mode: str, photometric: bool, offsets: bool) -> tuple[str, ...]
 def planned(specs: Sequence[str], rounds: int, most_levels: int) -> tuple[Stage, ...]:
     """The stages of a list such as `landmarks all:4 sequential`.
 
-    Before the frames are known, `all` goes through all levels of the pictures, afterwards through the finest alone, one and a half times as often.
+    The first `all` goes through all levels of the pictures, later ones through the finest alone, one and a half times as often.
 
     Raises:
         ConfigError: a name or number that cannot be meant.
@@ -80,11 +85,10 @@ def planned(specs: Sequence[str], rounds: int, most_levels: int) -> tuple[Stage,
     stages: list[Stage] = []
     for spec in specs:
         name, times = _read(spec)
-        tracked = any(stage.name == "sequential" for stage in stages)
         earlier = sum(stage.name == name for stage in stages)
-        usual = (rounds * 3 // 2 if tracked else rounds) if name == "all" else _TIMES[name]
+        usual = (rounds * 3 // 2 if earlier else rounds) if name == "all" else _TIMES[name]
         label = f"{name} {earlier + 1}" if earlier else name
-        stages.append(Stage(name, usual if times is None else times, 1 if tracked else most_levels, label))
+        stages.append(Stage(name, usual if times is None else times, 1 if earlier else most_levels, label))
     return tuple(stages)
 
 
@@ -94,9 +98,10 @@ def _read(spec: str) -> tuple[StageName, int | None]:
         raise ConfigError(f"expected stages out of {', '.join(STAGES)}, found {spec!r}")
     if not colon:
         return name, None
-    if not times.isdecimal() or int(times) < 1 or (name == "sequential" and int(times) > 1):
-        most = "1, because frames are followed once," if name == "sequential" else "a whole number from 1 on"
-        raise ConfigError(f"expected {most} after '{name}:', found {spec!r}")
+    if not times.isdecimal() or int(times) < 1:
+        raise ConfigError(f"expected a whole number from 1 on after '{name}:', found {spec!r}")
+    if name == "sequential" and int(times) > 1:
+        raise ConfigError(f"expected 'sequential', which follows the frames once, found {spec!r}")
     return name, int(times)
 
 
