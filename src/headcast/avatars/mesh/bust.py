@@ -52,7 +52,9 @@ class Bust:
             model,
             torch.cat([model.faces, torch.from_numpy(_ring_faces(rings, closed=True))]),
             torch.from_numpy(np.concatenate([old, strip.reshape(-1, 2)])).float(),
-            torch.cat([model.uv_faces, torch.from_numpy(len(model.uv) + _ring_faces(np.arange(strip.shape[0] * (count + 1)).reshape(-1, count + 1)))]),
+            torch.cat(
+                [model.uv_faces, torch.from_numpy(len(model.uv) + _ring_faces(np.arange(strip.shape[0] * (count + 1)).reshape(-1, count + 1)))]
+            ),
             torch.from_numpy(np.tile(loop, _RINGS)),
             torch.from_numpy(drop.reshape(-1, 3)).float(),
         )

@@ -122,7 +122,9 @@ def _at(picture: Float32[ndarray, "height width"], places: Float[ndarray, "*n 2"
     return np.concatenate(values).reshape(places.shape[:-1])
 
 
-def _solved(found: Sequence[_Outline], field: Float[ndarray, "all_vertices 3"], belief: sp.csr_matrix, doubt_m: float) -> Float[ndarray, "all_vertices 3"]:
+def _solved(
+    found: Sequence[_Outline], field: Float[ndarray, "all_vertices 3"], belief: sp.csr_matrix, doubt_m: float
+) -> Float[ndarray, "all_vertices 3"]:
     """The field after one robust step."""
     size = len(field)
     blocks, right = np.zeros((size, 3, 3)), np.zeros((size, 3))
