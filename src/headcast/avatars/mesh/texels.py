@@ -1,6 +1,6 @@
 """Textures whose texels are linear functions of a few features, solved from pixels: normal equations per texel, gathered in one pass over the frames.
 
-A pixel is the bilinear mean of four texels. Each of them gets the pixel's equation with its share as weight, so that the equations of different texels
+A pixel is the bilinear mean of four texels. Each of them gets the pixel's equation with its share as weight, so that different texels' equations
 are independent; repeating the pass with what is still wrong makes up for that (simultaneous reconstruction, Gilbert 1972).
 """
 
