@@ -12,7 +12,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.avatars.avatar import Portrait
-from headcast.avatars.gaussian.bound import MOTIONS_FROM, BoundSplats, Motions
+from headcast.avatars.gaussian.bound import BoundSplats, Motions
+from headcast.avatars.gaussian.columns import column_count
 from headcast.avatars.gaussian.triangles import TriangleFrames
 from headcast.errors import FormatError
 from headcast.geometry import Camera
@@ -65,8 +66,8 @@ class GaussianAvatar:
         check_arrays(arrays, schema, (), path)
         columns, motions = arrays["splats"].shape[1], arrays["motion_directions"].shape[1]
         face = torch.from_numpy(arrays["face"].astype(np.int64))
-        if columns != MOTIONS_FROM + 6 * motions:
-            raise FormatError(f"expected {MOTIONS_FROM + 6 * motions} columns of splats for {motions} motions, found {columns}, in {path}")
+        if columns != column_count(motions):
+            raise FormatError(f"expected {column_count(motions)} columns of splats for {motions} motions, found {columns}, in {path}")
         if len(face) and not 0 <= int(face.min()) <= int(face.max()) < len(model.faces):
             raise FormatError(f"expected splats on triangles 0 to {len(model.faces) - 1}, found {int(face.min())} to {int(face.max())}, in {path}")
         parts = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in schema if name != "face"}

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from headcast.avatars.gaussian.bound import POSITION, BoundSplats
+from headcast.avatars.gaussian.bound import BoundSplats
+from headcast.avatars.gaussian.columns import POSITION
 from headcast.avatars.gaussian.shots import Shot
 from headcast.avatars.gaussian.triangles import TriangleFrames
 from headcast.heads import HeadModel

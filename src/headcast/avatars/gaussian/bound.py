@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from headcast.avatars.gaussian.columns import COLOR, OPACITY, POSITION, ROTATION, SCALE, column_count
+from headcast.avatars.gaussian.ride import ridden
 from headcast.avatars.gaussian.triangles import TriangleFrames
-from headcast.geometry import Transform, matrix_from_quaternion
+from headcast.geometry import Transform
 from headcast.heads import HeadPose
-from headcast.render import Splats, view_colors
+from headcast.render import Splats
 
-HARMONICS = 4
-"""Of a splat's colour, by the direction in which the head looks at the camera."""
-POSITION, ROTATION, SCALE, OPACITY, COLOR = slice(0, 3), slice(3, 7), slice(7, 10), slice(10, 11), slice(11, 11 + 3 * HARMONICS)
-MOTIONS_FROM = COLOR.stop
+_HARMONIC_ZERO = 0.28209479177387814
+"""The constant harmonic: what turns a colour less one half into its first coefficient."""
 _MOST_MOTION = 3.0
 """Standard deviations within which an expression beyond those of training is held."""
 
@@ -53,8 +53,7 @@ class BoundSplats:
 
     face: Int[Tensor, "splats"]
     values: Float[Tensor, "splats columns"]
-    """Position, rotation (quaternion w, x, y, z), logarithm of the scales, logit of the opacity, harmonics of the colour, then for each motion the
-    shift of position, then for each motion the tint."""
+    """See `columns`."""
 
     def __len__(self) -> int:
         return len(self.face)
@@ -70,10 +69,10 @@ class BoundSplats:
         motions: int,
     ) -> "BoundSplats":
         """Splats along the axes of their triangles, which look the same from everywhere and in every expression."""
-        values = position.new_zeros(len(face), MOTIONS_FROM + 6 * motions)
+        values = position.new_zeros(len(face), column_count(motions))
         values[:, POSITION], values[:, ROTATION.start], values[:, SCALE] = position, 1.0, scale.log()
         values[:, OPACITY] = torch.logit(torch.tensor(opacity))
-        values[:, COLOR.start : COLOR.start + 3] = (color - 0.5) / HARMONIC_ZERO
+        values[:, COLOR.start : COLOR.start + 3] = (color - 0.5) / _HARMONIC_ZERO
         return cls(face, values)
 
     def chosen(self, rows: Tensor) -> "BoundSplats":
@@ -90,18 +89,4 @@ class BoundSplats:
             motion: what `Motions` says of the pose.
             eye: where the camera stands in the world.
         """
-        count = len(motion)
-        sizes = [3, 4, 3, 1, 3 * HARMONICS, 3 * count, 3 * count]
-        position, rotation, scale, opacity, color, shift, tint = self.values.split(sizes, 1)
-        turn, size = frames.rotation[self.face], frames.scale[self.face, None]
-        if count:
-            position = position + torch.einsum("m,smk->sk", motion, shift.reshape(-1, count, 3))
-            color = color + torch.nn.functional.pad(torch.einsum("m,smk->sk", motion, tint.reshape(-1, count, 3)), (0, 3 * HARMONICS - 3))
-        means = frames.origin[self.face] + (turn @ (size * position)[..., None])[..., 0]
-        inside = head_from_world.points(means.detach())
-        colors = view_colors(color.reshape(-1, HARMONICS, 3), inside, head_from_world.points(eye[None])[0])
-        return Splats(means, turn @ matrix_from_quaternion(rotation), size * scale.exp(), opacity[:, 0].sigmoid(), colors)
-
-
-HARMONIC_ZERO = 0.28209479177387814
-"""The constant harmonic: what turns a colour less one half into its first coefficient."""
+        return ridden(self.values, self.face, frames, motion, head_from_world, eye)

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from headcast.avatars.gaussian.bound import OPACITY, POSITION, ROTATION, SCALE, BoundSplats
+from headcast.avatars.gaussian.bound import BoundSplats
+from headcast.avatars.gaussian.columns import OPACITY, POSITION, ROTATION, SCALE
 from headcast.geometry import matrix_from_quaternion
 
 _FAINT = 0.01

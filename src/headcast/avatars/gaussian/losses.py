@@ -1,34 +1,16 @@
-"""What a picture of an avatar lacks beside the recorded one, and what keeps splats where pictures say nothing."""
+"""How a picture of an avatar differs from the recorded one."""
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headcast.avatars.gaussian.bound import MOTIONS_FROM, POSITION, SCALE
 from headcast.avatars.gaussian.config import GaussianConfig
 
 _WINDOW_PX, _SIGMA_PX = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
-_LONGEST = 2.0794415
-"""ln 8."""
-
-
-def structural_similarity(a: Float[Tensor, "height width 3"], b: Float[Tensor, "height width 3"]) -> Float[Tensor, ""]:
-    """Mean structural similarity of two pictures (Wang et al. 2004): Gaussian window of 11 pixels, σ 1.5, where it lies inside of the picture."""
-    x, y = a.permute(2, 0, 1), b.permute(2, 0, 1)
-    blurred = _blurred(torch.cat([x, y, x * x, y * y, x * y]))
-    mean_x, mean_y, xx, yy, xy = blurred.split(3)
-    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
-    structure = (2 * (xy - mean_x * mean_y) + _C2) / (xx - mean_x**2 + yy - mean_y**2 + _C2)
-    return (luminance * structure).mean()
-
-
-def _blurred(channels: Float[Tensor, "channels height width"]) -> Float[Tensor, "channels inner_height inner_width"]:
-    place = torch.arange(_WINDOW_PX, dtype=channels.dtype) - _WINDOW_PX // 2
-    window = torch.exp(-0.5 * (place / _SIGMA_PX) ** 2)
-    window = window / window.sum()
-    across = torch.nn.functional.conv2d(channels[:, None], window.reshape(1, 1, 1, -1))
-    return torch.nn.functional.conv2d(across, window.reshape(1, 1, -1, 1))[:, 0]
+_KERNEL = cv2.getGaussianKernel(_WINDOW_PX, _SIGMA_PX, cv2.CV_32F)
 
 
 def picture_loss(
@@ -45,18 +27,40 @@ def picture_loss(
     return loss
 
 
-def shape_loss(
-    values: Float[Tensor, "splats columns"],
-    anchor: Float[Tensor, "splats 3"],
-    largest: Float[Tensor, "splats"],
-    config: GaussianConfig,
-) -> Float[Tensor, ""]:
-    """Of the splats that took part in a picture: far from where they began, large, long and thin, or moved by expressions."""
-    away = ((values[:, POSITION] - anchor).norm(dim=-1) - 1).clamp_min(0)
-    logs = values[:, SCALE]
-    wide = (logs.exp() - largest[:, None]).clamp_min(0)
-    long = (logs.amax(-1) - logs.amin(-1) - _LONGEST).clamp_min(0)
-    loss = config.stay * away.square().mean() + config.small * wide.square().sum(-1).mean() + config.round * long.square().mean()
-    if values.shape[1] > MOTIONS_FROM:
-        loss = loss + config.calm * values[:, MOTIONS_FROM:].square().sum(-1).mean()
-    return loss
+def structural_similarity(a: Float[Tensor, "height width 3"], b: Float[Tensor, "height width 3"]) -> Float[Tensor, ""]:
+    """Mean structural similarity of two pictures (Wang et al. 2004): Gaussian window of 11 pixels, σ 1.5, where it lies inside of the picture.
+
+    Gradients go to the first.
+    """
+    return _Similarity.apply(a, b)
+
+
+class _Similarity(torch.autograd.Function):
+    """With its own gradient: the blur is its own transpose, and five maps of the picture's size need no graph."""
+
+    @staticmethod
+    def forward(ctx, a, b):
+        x, y = a.detach().numpy(), b.detach().numpy()
+        mean_x, mean_y, xx, yy, xy = (_blurred(part) for part in (x, y, x * x, y * y, x * y))
+        bright_up, bright_down = 2 * mean_x * mean_y + _C1, mean_x**2 + mean_y**2 + _C1
+        alike_up, alike_down = 2 * (xy - mean_x * mean_y) + _C2, xx - mean_x**2 + yy - mean_y**2 + _C2
+        similarity = bright_up * alike_up / (bright_down * alike_down)
+        rim = _WINDOW_PX // 2
+        inside = np.zeros_like(similarity)
+        inside[rim:-rim, rim:-rim] = 1 / similarity[rim:-rim, rim:-rim].size
+        value = (similarity * inside).sum(dtype=np.float64)
+        by_xx = -similarity / alike_down
+        by_xy = 2 * bright_up / (bright_down * alike_down)
+        by_mean = 2 * mean_y * alike_up / (bright_down * alike_down) - 2 * mean_x * similarity / bright_down - 2 * mean_x * by_xx - mean_y * by_xy
+        ctx.parts = [_blurred(part * inside) for part in (by_mean, by_xx, by_xy)]
+        ctx.pictures = x, y
+        return a.new_tensor(value)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (by_mean, by_xx, by_xy), (x, y) = ctx.parts, ctx.pictures
+        return gradient * torch.from_numpy(by_mean + 2 * x * by_xx + y * by_xy), None
+
+
+def _blurred(picture: np.ndarray) -> np.ndarray:
+    return cv2.sepFilter2D(picture, cv2.CV_32F, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)

@@ -13,10 +13,12 @@ from headcast.avatars.frames import Footage
 from headcast.avatars.gaussian.adam import RowAdam
 from headcast.avatars.gaussian.avatar import GaussianAvatar, draw
 from headcast.avatars.gaussian.begin import first_splats
-from headcast.avatars.gaussian.bound import COLOR, MOTIONS_FROM, OPACITY, POSITION, ROTATION, SCALE, BoundSplats, Motions
+from headcast.avatars.gaussian.bound import BoundSplats, Motions
+from headcast.avatars.gaussian.columns import COLOR, OPACITY, POSITION, ROTATION, SCALE, SHIFT_FROM, motion_count
 from headcast.avatars.gaussian.config import GaussianConfig
 from headcast.avatars.gaussian.grow import grown
-from headcast.avatars.gaussian.losses import picture_loss, shape_loss
+from headcast.avatars.gaussian.losses import picture_loss
+from headcast.avatars.gaussian.shape import add_shape_gradient
 from headcast.avatars.gaussian.shots import Shot, kept_shots
 from headcast.avatars.gaussian.triangles import TriangleFrames
 from headcast.avatars.split import Split
@@ -115,15 +117,15 @@ def _endless(count: int, generator: torch.Generator) -> Iterator[int]:
 def _rates(state: _State, progress: float) -> np.ndarray:
     """Of each column, at this share of the training."""
     columns = state.splats.values.shape[1]
-    motions = (columns - MOTIONS_FROM) // 6
+    motions = motion_count(columns)
     rates = np.empty(columns, np.float32)
     parts = {"position": POSITION, "rotation": ROTATION, "scale": SCALE, "opacity": OPACITY, "harmonics": COLOR}
     for name, part in parts.items():
         rates[part] = _RATES[name]
     rates[COLOR.start + 3 : COLOR.stop] *= progress >= _HARMONICS_FROM
     rates[COLOR.start : COLOR.start + 3] = _RATES["color"]
-    rates[MOTIONS_FROM : MOTIONS_FROM + 3 * motions] = _RATES["shift"]
-    rates[MOTIONS_FROM + 3 * motions :] = _RATES["tint"]
+    rates[SHIFT_FROM : SHIFT_FROM + 3 * motions] = _RATES["shift"]
+    rates[SHIFT_FROM + 3 * motions :] = _RATES["tint"]
     return rates * np.float32(_LAST_RATE**progress)
 
 
@@ -140,13 +142,9 @@ def _one_step(
     loss = picture_loss(seen.over(background), seen.alpha, recorded * matte[..., None] + (1 - matte[..., None]) * background, matte, config)
     loss.backward()
     pull = shift.grad.norm(dim=-1)
-    rows = pull > 0
-    own = values.detach()[rows].requires_grad_()
-    shape = shape_loss(own, state.anchor[rows], state.largest[rows], config)
-    shape.backward()
-    gradient = values.grad
-    gradient[rows] += own.grad
-    state.adam.step(state.splats.values.numpy(), gradient.numpy(), rows.numpy(), rates, 1.0)
+    rows, gradient, current = (pull > 0).numpy(), values.grad.numpy(), state.splats.values.numpy()
+    shape = add_shape_gradient(current, state.anchor.numpy(), state.largest.numpy(), rows, config, gradient)
+    state.adam.step(current, gradient, rows, rates, 1.0)
     state.pull.add_(pull)
-    state.seen.add_(rows)
-    return {"picture": float(loss.detach()), "shape": float(shape.detach())}
+    state.seen.add_(pull > 0)
+    return {"picture": float(loss.detach()), "shape": shape}
