@@ -144,5 +144,5 @@ def test_sources_that_are_none_are_refused(sources, error, words):
 
 def test_a_network_of_other_points_is_refused(tmp_path):
     file = network_file("star", tmp_path)
-    with pytest.raises(FormatError, match="'fan' needs the input number 1 of shape 1×3×256×256|'fan' needs the output last of shape 1×68×64×64"):
+    with pytest.raises(FormatError, match=r"'fan' needs the input number 1 of shape 1×3×256×256|'fan' needs the output last of shape 1×68×64×64"):
         LandmarkSources((f"fan:{file}",))

@@ -86,7 +86,7 @@ class NetworkLandmarks:
         self._file = named.file
 
     def __call__(self, image: UInt8[ndarray, "height width 3"], seen: Landmarks) -> Landmarks:
-        """The network's points of the face that MediaPipe saw; what hides MediaPipe's next landmark hides them. None is trusted where all lie on a heap."""
+        """The network's points of the face that MediaPipe saw; what hides MediaPipe's next landmark hides them. On a heap, none is trusted."""
         box, kin, partner = self._box(seen), self._layout.kin, self._layout.partner
         picture = crop(image, box, self._side_px)
         first = self._points(picture)
