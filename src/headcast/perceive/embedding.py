@@ -155,6 +155,8 @@ def landmark_set(model: HeadModel, names: tuple[str, ...]) -> LandmarkSet:
     Layouts that the model does not bring are laid out by its MediaPipe landmarks, which it must have.
     """
     sets = [model.landmarks[name] if name in model.landmarks else _laid_out(model, name) for name in names]
+    if len(sets) == 1:
+        return sets[0]
     sigmas = [one.sigma for one in sets]
     sigma = None if any(one is None for one in sigmas) else torch.cat(sigmas)
     return LandmarkSet(torch.cat([one.faces for one in sets]), torch.cat([one.barycentric for one in sets]), sigma)

@@ -17,6 +17,9 @@ from headcast.perceive.networks import NamedNetwork, OnnxNetwork
 from headcast.perceive.topology import MESH_COUNT
 from headcast.perceive.visibility import agreement
 
+_HEAP = 0.3
+"""Extent of a network's points, as a share of MediaPipe's, below which they are no face."""
+
 
 @dataclass(frozen=True)
 class _Reading:
@@ -54,9 +57,11 @@ class LandmarkSources:
         self.layout: Layout = layout_of(names)
         self._networks = [None if one is None else NetworkLandmarks(one) for one in named]
 
-    def __call__(self, image: UInt8[ndarray, "height width 3"], seen: Landmarks) -> Landmarks:
-        """The landmarks of this layout where MediaPipe saw the face."""
+    def __call__(self, image: UInt8[ndarray, "height width 3"], seen: Landmarks) -> Landmarks | None:
+        """The landmarks of this layout where MediaPipe saw the face; None where the first source sees none."""
         found = [seen if network is None else network(image, seen) for network in self._networks]
+        if not found[0].confidence.any():
+            return None
         if len(found) == 1:
             return found[0]
         joined = {name: np.concatenate([getattr(one, name) for one in found]) for name in ("points_px", "depth_px", "confidence", "visibility")}
@@ -81,14 +86,15 @@ class NetworkLandmarks:
         self._file = named.file
 
     def __call__(self, image: UInt8[ndarray, "height width 3"], seen: Landmarks) -> Landmarks:
-        """The network's points of the face that MediaPipe saw; what hides MediaPipe's next landmark hides them."""
+        """The network's points of the face that MediaPipe saw; what hides MediaPipe's next landmark hides them. On a heap, none is trusted."""
         box, kin, partner = self._box(seen), self._layout.kin, self._layout.partner
         picture = crop(image, box, self._side_px)
         first = self._points(picture)
         second = self._points(np.ascontiguousarray(picture[:, ::-1]))[partner] * [-1, 1] + [1, 0]
         affine = box.source_from_crop(1)
         points = ((first + second) / 2) @ affine[:, :2].T + affine[:, 2]
-        trust = agreement(np.linalg.norm(first - second, axis=1) * box.side_px, seen.box.side_px / BOX_PER_FACE)
+        spread = np.ptp(points, axis=0).max() / np.ptp(seen.points_px[kin], axis=0).max()
+        trust = (spread > _HEAP) * agreement(np.linalg.norm(first - second, axis=1) * box.side_px, seen.box.side_px / BOX_PER_FACE)
         inside = ((points >= 0) & (points <= image.shape[1::-1])).all(1)
         visibility = seen.visibility[kin]
         confidence = (trust * visibility * inside).astype(np.float32)

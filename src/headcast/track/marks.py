@@ -78,7 +78,7 @@ class Marks:
     forehead: int | None
     """Its top, where a layout reaches so far."""
     rigid: slice | Int[np.ndarray, "rigid"]
-    """Those that do not move with the gaze."""
+    """Those of the first layout that do not move with the gaze."""
 
     @classmethod
     def of(cls, names: tuple[str, ...]) -> "Marks":
@@ -98,7 +98,7 @@ class Marks:
             eyes=(first[OUTER_EYE_CORNERS[0]], first[OUTER_EYE_CORNERS[1]]),
             chin=first[CHIN],
             forehead=next((place[FOREHEAD] for place in places if FOREHEAD in place), None),
-            rigid=slice(0, MESH_COUNT) if names == (MEDIAPIPE,) else np.flatnonzero(layout.kin < MESH_COUNT),
+            rigid=slice(0, MESH_COUNT) if names == (MEDIAPIPE,) else np.flatnonzero(layout.kin[layout.parts()[0]] < MESH_COUNT),
         )
 
     def outline(self, points: Float[np.ndarray, "*frames landmarks 2"]) -> Float[np.ndarray, "*frames outlined 2"]:
