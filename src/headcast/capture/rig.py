@@ -99,6 +99,11 @@ class RigCapture:
         return self.calibrations[0].camera_from_world is not None
 
     @property
+    def sees_height(self) -> bool:
+        """Whether several cameras or measured depth can see how far skin stands out."""
+        return len(self.captures) > 1 or bool(self.depths)
+
+    @property
     def moving(self) -> bool:
         """Whether any camera has a pose for each frame."""
         return any(one.camera_from_world is not None and len(one.camera_from_world.translation) > 1 for one in self.calibrations)

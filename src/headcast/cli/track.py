@@ -32,7 +32,7 @@ def track(
             that 'headcast cameras' understands.
         out: Folder to write the run to.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
-        resume: Go on with a run that was interrupted; settings must be the same.
+        resume: Go on with a run that was interrupted, or behind the --stages of one that is finished; other settings must be the same.
         overwrite: Remove what an earlier run wrote to the folder and start anew.
         tensorboard: Also write TensorBoard curves.
     """

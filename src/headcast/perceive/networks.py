@@ -83,6 +83,18 @@ NETWORKS: Mapping[str, Network] = {
         (_picture(None, 3, 256),),
         "Cross-modal face normals (Abrevaya et al. 2020) as ONNX, for research only, github.com/boukhayma/face_normals",
     ),
+    "lpips": Network(
+        (_picture(None, 3), _picture(None, 3)),
+        (Port(None, (None, None, None, None)),),
+        "LPIPS (Zhang et al. 2018) with both pictures as inputs, exported to ONNX, BSD 2-Clause, github.com/richzhang/PerceptualSimilarity",
+    ),
+    "arcface": Network(
+        (_picture(None, 3, 112),),
+        (Port(None, (None, None)),),
+        "a face recognition network of the ArcFace family (Deng et al. 2019) as ONNX; those of InsightFace are for research only",
+        (0.5, 0.5, 0.5),
+        (0.5, 0.5, 0.5),
+    ),
     "fan": Network(
         (_picture(None, 3, 256),),
         (Port(None, (1, 68, 64, 64), last=True),),
