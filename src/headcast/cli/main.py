@@ -16,6 +16,7 @@ VERBS = {
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
     "parse": "Label what each pixel of a finished run shows (skin, eyes, hair, cloth …) and which way its surface faces.",
     "cameras": "Show what is known of the cameras of a recording, and write it as a camera file.",
+    "avatar": "Build a photoreal head that can be posed, from a finished run or a recording.",
     "export": "Write a finished run in another format.",
     "combine": "Combine data sets of one person into one to train on.",
     "convert": "Turn the expressions of one head model into those of another.",
@@ -45,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HeadcastError as error:
         return _trouble(arguments, str(error))
     except KeyboardInterrupt:
-        _say("Stopped. What was finished is kept; run the same command with --resume to go on." if "track" in arguments[:1] else "Stopped.")
+        _say(
+            "Stopped. What was finished is kept; run the same command with --resume to go on."
+            if {"track", "avatar"} & set(arguments[:1])
+            else "Stopped."
+        )
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output (such as `head`) has gone; nothing is wrong, but Python would complain when it closes stdout.
