@@ -16,13 +16,14 @@ from headcast.avatars.gaussian.losses import structural_similarity
 from headcast.avatars.gaussian.ride import ridden
 from headcast.avatars.gaussian.shape import add_shape_gradient
 from headcast.avatars.gaussian.triangles import TriangleFrames
+from headcast.cli.main import main
 from headcast.errors import ConfigError, FormatError, InputError
 from headcast.evaluate.pictures import psnr_of, ssim
 from headcast.geometry import Transform, matrix_from_axis_angle, matrix_from_quaternion
 from headcast.heads import HeadPose
 from headcast.render import splat_reference
 from headcast.solve.step import follow
-from headcast.store import AvatarPaths, read_arrays, write_arrays
+from headcast.store import AvatarPaths, read_arrays, read_json, write_arrays
 
 MOTIONS = 2
 
@@ -228,6 +229,14 @@ def test_an_avatar_read_from_its_folder_shows_the_same(built, tmp_path):
     read, shot = load_avatar(tmp_path), next(footage.shots([5]))
     assert read.kind == "gaussian"
     assert torch.equal(read.render(shot.pose, shot.camera).color, avatar.render(shot.pose, shot.camera).color)
+
+
+def test_the_command_builds_it_and_writes_its_folder(parsed_run, tmp_path):
+    folder = tmp_path / "avatar"
+    assert main(["avatar", str(parsed_run.paths.root), "--out", str(folder), "--kind", "gaussian", "--gaussian.steps", "3"]) == 0
+    paths = AvatarPaths(folder)
+    assert read_json(paths.config)["gaussian"]["steps"] == 3 and read_json(paths.about)["details"]["avatar"] == "gaussian"
+    assert load_avatar(folder).kind == "gaussian"
 
 
 @pytest.mark.parametrize(
