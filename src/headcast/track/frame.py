@@ -13,7 +13,7 @@ from headcast.track.depth import depth_equations
 from headcast.track.equations import Equations, summed
 from headcast.track.hold import held_in_frames
 from headcast.track.observation import Moment, Observation, Picture
-from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, RELATIVE_NOISE, Person, interocular
+from headcast.track.person import Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.sight import Sight, sights
@@ -42,7 +42,8 @@ def colour_sums(person: Person, view: View, picture: Picture, robust: float = RO
 
 def landmark_weights(person: Person, observation: Observation, config: TrackConfig, px_per_metre: float) -> Float[np.ndarray, "landmarks"]:
     """Information of each landmark, 1/px² of the source: detector noise, definition and confidence."""
-    sigma = config.sigmas.landmark * DETECTOR_NOISE * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    marks = person.tracked.marks
+    sigma = config.sigmas.landmark * marks.noise * max(float(interocular(observation.landmarks, marks.eyes)), 0.06 * px_per_metre)
     definition = np.minimum(person.tracked.landmark_sigma, 0.01) * px_per_metre
     return observation.confidence / (sigma**2 + definition**2)
 
@@ -83,10 +84,11 @@ def landmark_equations(
     information = landmark_weights(person, observation, config, px_per_metre) * faced
     scaled = 1 + 0.25 * information * (residual**2).sum(1)
     weight = scale * information / scaled**2
-    mark, first, second = RELATIVE.T
-    sigma = config.sigmas.relative * RELATIVE_NOISE * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    marks = person.tracked.marks
+    mark, first, second = marks.relative.T
+    sigma = config.sigmas.relative * marks.relative_noise * max(float(interocular(observation.landmarks, marks.eyes)), 0.06 * px_per_metre)
     difference = residual[mark] - (residual[first] + residual[second]) / 2
-    trust = (observation.confidence * faced)[RELATIVE].min(1) / sigma**2
+    trust = (observation.confidence * faced)[marks.relative].min(1) / sigma**2
     scaled_relative = 1 + 0.01 * trust * (difference**2).sum(1)
     weight_relative = (scale if relative is None else relative) * trust / scaled_relative**2
     root = np.sqrt(np.concatenate([weight, weight_relative])).astype(np.float32)[:, None]
@@ -192,7 +194,7 @@ def with_lids_tried(person: Person, moment: Moment, state: FrameState, config: T
     Lids close within two frames, and by small steps no colour leads there: while a lid is on its way, its pixels look like nothing that was painted.
     """
     names = person.tracked.model.expression_names
-    blinks = [names.index(name) for name in EYELIDS if name in names]
+    blinks = [names.index(name) for name in person.tracked.marks.eyelids if name in names]
     if not blinks or "expression" in person.fixed or not any(_opening_surprises(sight) for sight in sights(person, moment, state)):
         return state
     choices = [state.expression[blinks], *(np.array(choice, float) for choice in itertools.product((0, 1), repeat=len(blinks)))]
@@ -206,7 +208,7 @@ def with_lids_tried(person: Person, moment: Moment, state: FrameState, config: T
 
 def _opening_surprises(sight: Sight) -> bool:
     modelled = _landmark_motion(sight.person, sight.state).pixels
-    for upper, lower in (lids.T for lids in EYELIDS.values()):
+    for upper, lower in (lids.T for lids in sight.person.tracked.marks.eyelids.values()):
         seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (sight.observation.landmarks, modelled))
         if abs(seen - expected) > _SURPRISING_OPENING * max(seen, expected):
             return True

@@ -95,7 +95,7 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
     for sight in all_sights(plain, keyframes.moments, keyframes.states):
         own, state, observation = sight.person, sight.state, sight.observation
         residual = landmark_residuals(own, state, observation)
-        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
+        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks, own.tracked.marks.eyes)), 1.0)
         weight = observation.confidence / sigma**2
         motion = move_points(basis, own.landmark_rest, own.skeleton, own.tracked.unknowns, state, own.focal_px, own.center_px)
         rows = motion.derivatives().rest_jacobian.astype(np.float64)

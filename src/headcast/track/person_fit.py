@@ -43,8 +43,8 @@ def pose_in_camera(person: Person, landmarks: Float[np.ndarray, "landmarks 2"]) 
     """The neutral head's pose in a camera's space by perspective-n-point (Terzakis & Lourakis 2020, as OpenCV has it)."""
     matrix = np.diag([*person.focal_px, 1.0])
     matrix[:2, 2] = person.center_px
-    points = person.landmark_rest[:468].astype(np.float64)
-    pixels = landmarks[:468].astype(np.float64)
+    points = person.landmark_rest[person.tracked.marks.rigid].astype(np.float64)
+    pixels = landmarks[person.tracked.marks.rigid].astype(np.float64)
     found, turn, shift = cv2.solvePnP(points, pixels, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
     rotation = cv2.Rodrigues(turn)[0] if found else np.diag([1.0, -1.0, -1.0])
     translation = shift[:, 0] if found else np.array([0, 0, 1.0])

@@ -226,7 +226,7 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
     if given.center_px is not None:
         rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
-    tracked = TrackedModel.of(model, config.sigmas)
+    tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts)
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),
@@ -235,6 +235,8 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
+    if given.landmark_offsets is not None:
+        values["landmark_offsets"] = tracked.marks.from_mediapipe(given.landmark_offsets)
     return unknown.changed(**values, fixed=given.fixed | frozenset(config.hold))
 
 
@@ -262,7 +264,7 @@ def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState
 
     rotation = np.stack([rig.world_rotation @ states[idx].rotation for idx in filled])
     translation = np.stack([rig.world_rotation @ states[idx].translation + rig.world_translation for idx in filled])
-    eyes = np.max([interocular(np.asarray(one.landmarks_px)) for one in capture.captures], axis=0)
+    eyes = np.max([interocular(np.asarray(one.landmarks_px), person.tracked.marks.eyes) for one in capture.captures], axis=0)
     return Track(
         model_name=model.name,
         identity=torch.from_numpy(person.identity.astype(np.float32)),
@@ -277,7 +279,7 @@ def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState
         time_s=torch.from_numpy(np.asarray(capture.main.time_s, np.float32)),
         valid=torch.from_numpy(valid),
         light=torch.from_numpy(person.light.astype(np.float32)),
-        landmark_offsets=torch.from_numpy(person.landmark_offsets.astype(np.float32)),
+        landmark_offsets=torch.from_numpy(person.tracked.marks.of_mediapipe(person.landmark_offsets).astype(np.float32)),
         landmark_error_px=over_frames(lambda idx: quality[idx].landmark_error_px),
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),

@@ -121,11 +121,16 @@ def _warnings(found: Statistics) -> str:
 
 
 def _picture(frame: int, reason: str, picture: UInt8[ndarray, "height width 3"]) -> str:
+    return picture_element(f"Frame {frame}" + (f": {reason}" if reason else ""), picture, f"frame {frame}")
+
+
+def picture_element(caption: str, picture: UInt8[ndarray, "height width 3"], name: str = "") -> str:
+    """A figure that carries the picture in itself; `name` is read out in its place, the caption by default."""
     stream = BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=88)
     data = base64.b64encode(stream.getvalue()).decode()
-    said = f"Frame {frame}" + (f": {reason}" if reason else "")
-    return f'<figure class="panels"><img alt="frame {frame}" src="data:image/jpeg;base64,{data}"><figcaption>{escape(said)}</figcaption></figure>'
+    alt = escape(name or caption)
+    return f'<figure class="panels"><img alt="{alt}" src="data:image/jpeg;base64,{data}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def _over_time(track: Track, capture: Capture, found: Statistics) -> list[str]:

@@ -17,6 +17,7 @@ from numpy import ndarray
 from PIL import Image
 
 from headcast.capture import CAPTURE_SCHEMA, Capture, PrepareConfig, RigCapture
+from headcast.capture.rigs import RigChoice
 from headcast.errors import ConfigError, InputError
 from headcast.heads import HeadModel, load_head
 from headcast.solve.step import Step, follow
@@ -52,10 +53,13 @@ class RunRequest:
     """Head model by name or path, as `load_model_for_tracking` takes it."""
     config: TrackConfig = field(default_factory=TrackConfig)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    choice: RigChoice = field(default_factory=RigChoice)
+    """What of a recording of known cameras is tracked."""
 
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
-        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare))}
+        chosen = {} if self.choice == RigChoice() else {"choice": _plain(asdict(self.choice))}
+        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare)), **chosen}
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def track_recording(
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
     if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
-        follow(perceive_steps(request.source, paths, request.prepare), *readers)  # refuses another recording
+        follow(perceive_steps(request.source, paths, request.prepare, request.choice), *readers)  # refuses another recording
         return Run.open(folder)
     with ExitStack() as opened:
         own = [opened.enter_context(reader) for reader in (StepLog(paths.steps, keep=resume), *curves)]
@@ -155,7 +159,7 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     leftovers = half_written(folder)
     if folder.is_dir() and set(folder.iterdir()) - set(leftovers):
         _admit(request, paths, resume, overwrite)
-    check_recording(request.source, request.prepare)
+    check_recording(request.source, request.prepare, request.choice)
     given = Given.of(request.config, load_head(request.model))
     check_order(request.config.stage_list(sees_height=True), request.config.photometric, given.texture is not None)
     for leftover in leftovers:
@@ -173,7 +177,7 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
     with compiling() as compilation:
         if compilation is not None:
             yield Step("compile", 0, 0, message="first run on this machine: kernels are compiled, about ten seconds, and kept for later runs")
-        rig = yield from perceive_steps(request.source, paths, request.prepare)
+        rig = yield from perceive_steps(request.source, paths, request.prepare, request.choice)
         if compilation is not None:
             yield from compilation.finish_steps()
     model = load_model_for_tracking(request.model)

@@ -60,7 +60,9 @@ def landmark_error(person: Person, moment: Moment, state: FrameState) -> float:
     errors = []
     for sight in sights(person, moment, state):
         residual = landmark_residuals(sight.person, sight.state, sight.observation)
-        errors.append(float(np.linalg.norm(residual, axis=1).mean()) / max(float(interocular(sight.observation.landmarks)), 1.0))
+        errors.append(
+            float(np.linalg.norm(residual, axis=1).mean()) / max(float(interocular(sight.observation.landmarks, person.tracked.marks.eyes)), 1.0)
+        )
     return float(np.mean(errors))
 
 
