@@ -21,6 +21,8 @@ class Sigmas:
     """Measured depth, metres."""
     offset: float = 0.002
     """Offset of a person's skin from the identity, metres."""
+    dynamic_offset: float = 0.006
+    """What the skin adds to that in a frame, metres."""
     expression: float = 0.6
     """Expression coefficients of models without bounds are taken as unit variance times this; ARKit ones as a width around zero."""
     activation: float = 0.35
@@ -57,6 +59,8 @@ class Motion:
     eye_deg: float = 400.0
     expression: float = 2.5
     """Coefficients; eyelids move fastest and set the pace."""
+    offset: float = 0.02
+    """Metres, of skin that moves by itself."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,9 @@ class TrackConfig:
     After all frames are known, full mode takes one and a half times as many on the finest level."""
     offsets: Literal["auto", "on", "off"] = "auto"
     """Solve what the skin adds to the identity, vertex by vertex; auto: where several cameras or measured depth can see it. Full mode only."""
+    dynamic_offsets: Literal["auto", "on", "off"] = "off"
+    """Also solve what the skin adds in each frame, beyond shapes and expressions; auto: where several cameras or measured depth can see it.
+    Full mode only."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True
@@ -102,3 +109,5 @@ class TrackConfig:
             raise ConfigError(f"focal_px must be positive, found {self.focal_px}")
         if self.keyframes < 1:
             raise ConfigError(f"keyframes must be at least 1, found {self.keyframes}")
+        if self.dynamic_offsets == "on" and (self.mode == "fast" or not self.photometric):
+            raise ConfigError(f"--dynamic-offsets on needs --mode full and colours, found mode {self.mode!r} and photometric {self.photometric}")

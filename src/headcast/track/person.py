@@ -10,6 +10,7 @@ from jaxtyping import Float
 from headcast.geometry import vertex_normals
 from headcast.heads import HeadModel
 from headcast.track.config import Sigmas
+from headcast.track.moving_skin import MovingSkin
 from headcast.track.points import PointBasis, Skeleton, Unknowns
 from headcast.track.rig import Rig
 from headcast.track.surface import Surface
@@ -135,6 +136,8 @@ class Person:
     """Albedo in gamma space and how sure it is; None before it was painted."""
     offsets: Float[np.ndarray, "vertices 3"] | None = None
     """What the skin adds to the identity at rest (m, head space), of all of the model's vertices; None before it was solved."""
+    moving: MovingSkin | None = None
+    """What the skin adds in each frame; None where it was not solved."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
     fixed: frozenset[str] = frozenset()
@@ -146,6 +149,13 @@ class Person:
     def changed(self, **values) -> "Person":
         """A copy with other values."""
         return replace(self, **values)
+
+    def in_frame(self, frame_idx: int) -> "Person":
+        """The same as the skin is in a frame: what moves counts among its offsets."""
+        if self.moving is None:
+            return self
+        still = np.float32(0) if self.offsets is None else self.offsets
+        return self.changed(offsets=still + self.moving.at(frame_idx), moving=None)
 
     def through(self, camera: int, frame_idx: int) -> "Person":
         """The same, looked at through one camera as it stands in a frame; what was worked out of the shape is kept."""

@@ -24,6 +24,7 @@ from headcast.track.consensus import agreeing
 from headcast.track.evidence import independent_share
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
+from headcast.track.moving_heights import solve_moving_skin
 from headcast.track.observation import Moment
 from headcast.track.offsets import solve_offsets
 from headcast.track.person import Person, TrackedModel, interocular
@@ -128,11 +129,17 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
             keyframes = better
             yield step
         spread, skin = clip.spread(), skin_texels(keyframes.person, texels)
-        if config.offsets == "on" or (config.offsets == "auto" and (person.rig.camera_count > 1 or rig.depths)):
+        shows_heights = person.rig.camera_count > 1 or bool(rig.depths)
+        if config.offsets == "on" or (config.offsets == "auto" and shows_heights):
             yield Step("offsets", 0, 1, message="what the skin adds to the identity")
             keyframes = replace(keyframes, person=solve_offsets(keyframes, texels, skin, config))
         watch.stage("person again")
-        for turn, (steps, whose) in enumerate((((2, 2), before), ((1,), None)), start=1):
+        turns: list[tuple[tuple[int, ...], Person | None]] = [((2, 2), before), ((1,), None)]
+        moves = config.dynamic_offsets == "on" or (config.dynamic_offsets == "auto" and shows_heights)
+        for turn, (steps, whose) in enumerate(turns + [((1,), None)] * moves, start=1):
+            if turn > len(turns):
+                moving = yield from solve_moving_skin(keyframes.person, clip.moments, states, clip.clock, config)
+                keyframes = replace(keyframes, person=moving)
             fits = {}
             for step, idx, fit in linearise(keyframes.person, clip.moments, states, config, steps, f"refine {turn}", whose):
                 fits[idx] = fit
@@ -246,6 +253,8 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
+        dynamic_modes=None if person.moving is None else torch.from_numpy(person.moving.modes),
+        dynamic_weights=None if person.moving is None else torch.from_numpy(person.moving.weights[filled]),
     )
 
 
