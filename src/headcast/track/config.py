@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from headcast.errors import ConfigError
+from headcast.track.regions import Regions
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class TrackConfig:
     goes up or down with how alike neighbours really err."""
     depth_share: float = 0.3
     """Share of the evidence of measured depth that counts: neighbouring points err alike."""
+    regions: Regions = field(default_factory=Regions)
     sigmas: Sigmas = field(default_factory=Sigmas)
     motion: Motion = field(default_factory=Motion)
 

@@ -12,6 +12,7 @@ from headcast.heads import HeadModel
 from headcast.track.config import Sigmas
 from headcast.track.moving_skin import MovingSkin
 from headcast.track.points import PointBasis, Skeleton, Unknowns
+from headcast.track.regions import Regions
 from headcast.track.rig import Rig
 from headcast.track.surface import Surface
 
@@ -110,7 +111,7 @@ class TrackedModel:
     prior: Prior
 
     @classmethod
-    def of(cls, model: HeadModel, sigmas: Sigmas) -> "TrackedModel":
+    def of(cls, model: HeadModel, sigmas: Sigmas, regions: Regions = Regions()) -> "TrackedModel":  # noqa: B008
         unknowns = Unknowns.of(model)
         landmarks = PointBasis.of_landmarks(model, "mediapipe_478")
         spread = model.landmarks["mediapipe_478"].sigma
@@ -118,7 +119,7 @@ class TrackedModel:
         normals = vertex_normals(model.template, model.faces)
         at_landmarks = model.landmarks["mediapipe_478"].points(normals, model.faces).numpy()
         at_landmarks /= np.maximum(np.linalg.norm(at_landmarks, axis=1, keepdims=True), 1e-6)
-        return cls(model, Surface.of(model), landmarks, sigma, at_landmarks, unknowns, Prior.of(model, unknowns, sigmas))
+        return cls(model, Surface.of(model, regions), landmarks, sigma, at_landmarks, unknowns, Prior.of(model, unknowns, sigmas))
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
     if given.center_px is not None:
         rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
-    tracked = TrackedModel.of(model, config.sigmas)
+    tracked = TrackedModel.of(model, config.sigmas, config.regions)
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),

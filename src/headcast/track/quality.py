@@ -79,7 +79,7 @@ def _measure_view(sight: Sight) -> FrameQuality:
     if person.texture is not None:
         surface = person.tracked.surface
         error, count = _srgb_error(
-            view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.face_weight, surface.uv, view.shading, person.texture
+            view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.measured, surface.uv, view.shading, person.texture
         )
         psnr = float(-10 * np.log10(max(error / count, 1e-10))) if count > 0 else 0.0
     return FrameQuality(float(np.linalg.norm(residual, axis=1).mean()), psnr, silhouette_iou(view, picture.matte, observation))

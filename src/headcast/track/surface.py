@@ -8,25 +8,10 @@ from jaxtyping import Float, Int
 from headcast.compiled import compiled
 from headcast.heads import HeadModel
 from headcast.track.points import PointBasis
+from headcast.track.regions import Regions, filled_parts, pixel_weights
 
-# How much a pixel of each region counts. Later entries win. Hair covers the scalp, clothes the neck, and the mouth's inside
-# changes its looks with every word, so they only hide what is behind them.
-_REGION_WEIGHT = (
-    ("face", 1.0),
-    ("forehead", 0.8),
-    ("ears", 0.25),
-    ("neck", 0.0),
-    ("scalp", 0.0),
-    ("eyelids", 1.0),
-    ("lips", 1.0),
-    ("nose", 1.0),
-    ("eyeballs", 1.0),
-    ("mouth_interior", 0.0),
-    ("teeth", 0.0),
-    ("tongue", 0.0),
-    ("boundary", 0.0),
-)
-
+_MEASURED = 0.5
+"""Weight from which on a face's colours tell how well a track agrees."""
 
 @dataclass(frozen=True)
 class Surface:
@@ -42,6 +27,10 @@ class Surface:
     """How much a pixel of the face counts, 0–1."""
     vertex_weight: Float[np.ndarray, "vertices"]
     """The same for what is measured at a vertex: the least of the faces around it."""
+    measured: Float[np.ndarray, "faces"]
+    """1 for faces whose colours tell how well a track agrees, 0 for others; the same whatever the settings are."""
+    filled: Int[np.ndarray, "faces"]
+    """Number of the part of one colour that a face belongs to, −1 where colours are painted."""
     uv: Float[np.ndarray, "faces 3 2"]
     """Texture positions, 0–1; (0, 0) is the lower left corner."""
     neighbour_start: Int[np.ndarray, "vertices_plus_1"]
@@ -54,12 +43,9 @@ class Surface:
     """For each corner of an incident face: its place in the vertex's neighbour list."""
 
     @classmethod
-    def of(cls, model: HeadModel) -> "Surface":
+    def of(cls, model: HeadModel, regions: Regions = Regions()) -> "Surface":  # noqa: B008
         """Everything of a head that can be seen from the front or the side; the back of the scalp is left out."""
-        weight = np.zeros(len(model.template))
-        for name, value in _REGION_WEIGHT:
-            if name in model.regions:
-                weight[model.regions[name].numpy()] = value
+        weight, usual = pixel_weights(model, regions), pixel_weights(model, Regions())
         all_faces = model.faces.numpy()
         wanted = np.zeros(len(model.template), bool)
         for name, mask in model.regions.items():
@@ -80,6 +66,8 @@ class Surface:
             face_idx=face_idx,
             face_weight=face_weight.astype(np.float32),
             vertex_weight=vertex_weight,
+            measured=(usual[all_faces[face_idx]].min(1) >= _MEASURED).astype(np.float32),
+            filled=filled_parts(model, regions)[all_faces[face_idx]].max(1),
             uv=np.ascontiguousarray(model.uv.numpy()[model.uv_faces.numpy()[face_idx]], np.float32),
             neighbour_start=neighbour_start,
             neighbour=neighbour,

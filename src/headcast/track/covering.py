@@ -1,0 +1,106 @@
+"""What covers a face: regions of a picture that look otherwise than the person does, over more than a few pixels.
+
+Single pixels that do not fit are given up by robust weights anyway. A hand, a microphone or hair that falls over the forehead does not fit anywhere in
+a whole region, and some of its pixels do so by chance. So what is asked here is how much of its surroundings a pixel's misfit shares.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from headcast.threads import mapped
+from headcast.track.evidence import residuals
+from headcast.track.observation import Moment, Observation, Picture
+from headcast.track.person import Person
+from headcast.track.points import FrameState
+from headcast.track.sequence import Moments
+from headcast.track.sight import Sight, sights
+from headcast.track.view import view_of
+
+_LEVEL = 1
+"""Of the pictures: what covers a face is not small."""
+_STRANGE = 0.1
+"""Difference between picture and person (root mean square of the channels, gamma space) at which either is as likely."""
+_REACH = 0.02
+"""Standard deviation of a pixel's surroundings, as a share of the picture's side."""
+_LEAST_STRANGE = 0.5
+"""Share of its surroundings that is strange, from which on a pixel is covered."""
+_LEAST_AREA = 0.01
+"""Regions smaller than this share of the face's pixels are none."""
+_SLACK_PX = 0.7
+"""Differences that are no surprise, in pixels' worth of gradient."""
+
+
+@dataclass(frozen=True)
+class Covering:
+    """What covers the face in one view."""
+
+    mask: Bool[np.ndarray, "height width"]
+    """At the resolution it was found in."""
+    share: float
+    """Of the pixels of the face that the view would show."""
+
+
+Coverings = Mapping[tuple[int, int], Covering]
+"""By frame and camera; views whose face is bare are left out."""
+
+
+def covering_of(sight: Sight) -> Covering:
+    """What covers the face in a view of a head in a known state."""
+    picture = sight.observation.levels[min(_LEVEL, len(sight.observation.levels) - 1)]
+    if sight.person.texture is None:
+        return Covering(np.zeros(picture.window.size, bool), 0.0)
+    strange, counted = _strangeness(sight, picture)
+    width = _REACH * max(picture.window.size)
+    around = cv2.GaussianBlur(counted, (0, 0), width)
+    shared = cv2.GaussianBlur(strange * counted, (0, 0), width) / np.maximum(around, 1e-6)
+    core = (shared > _LEAST_STRANGE) & (around > 0.1)
+    face = float((counted > 0).sum())
+    regions, labels, found, _ = cv2.connectedComponentsWithStats(core.astype(np.uint8))
+    large = np.flatnonzero(found[:, cv2.CC_STAT_AREA] > _LEAST_AREA * face)
+    mask = np.isin(labels, large[large > 0]) if regions > 1 else np.zeros_like(core)
+    share = float((mask & (counted > 0)).sum()) / max(face, 1.0)
+    reach = 2 * int(np.ceil(width)) + 1
+    return Covering(cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0, share)
+
+
+def _strangeness(sight: Sight, picture: Picture) -> tuple[Float[np.ndarray, "height width"], Float[np.ndarray, "height width"]]:
+    """How likely each pixel is to show something else, 0–1, and how much it says, 0–1: nothing where the person's looks are not known."""
+    view = view_of(sight.person, sight.state, picture.window)
+    residual, certainty = residuals(sight.person, view, picture)
+    known = certainty > 0.2
+    if known.any():  # another exposure changes the whole face alike, and covers nothing
+        residual = residual - np.median(residual[known], axis=0)
+    surprise = (residual**2).mean(-1)
+    allowed = _STRANGE**2 + _SLACK_PX**2 * (picture.gradient**2).sum(-1).mean(-1)
+    return (surprise / (surprise + allowed)).astype(np.float32), np.where(known, certainty, 0).astype(np.float32)
+
+
+def find_coverings(person: Person, moments: Moments, states: Mapping[int, FrameState]) -> dict[tuple[int, int], Covering]:
+    """What covers the face anywhere in a clip."""
+
+    def seen(moment: Moment) -> list[tuple[int, int, Covering]]:
+        own = sights(person, moment, states[moment.frame_idx])
+        return [(moment.frame_idx, sight.observation.camera, covering_of(sight)) for sight in own]
+
+    found = (one for views in mapped(seen, moments(None)) for one in views)
+    return {(frame, camera): covering for frame, camera, covering in found if covering.mask.any()}
+
+
+def bared(moments: Iterable[Moment], coverings: Coverings) -> Iterator[Moment]:
+    """The moments without what covers the face: their mattes leave it out."""
+    for moment in moments:
+        yield replace(moment, views=tuple(_bare(view, coverings.get((view.frame_idx, view.camera))) for view in moment.views))
+
+
+def _bare(view: Observation, covering: Covering | None) -> Observation:
+    if covering is None:
+        return view
+    levels = []
+    for picture in view.levels:
+        mask = cv2.resize(covering.mask.astype(np.float32), picture.matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        levels.append(replace(picture, matte=(picture.matte * (1 - mask)).astype(np.float32)))
+    return replace(view, levels=tuple(levels))
