@@ -88,6 +88,9 @@ class TrackConfig:
     dynamic_offsets: Literal["auto", "on", "off"] = "off"
     """Also solve what the skin adds in each frame, beyond shapes and expressions; auto: where several cameras or measured depth can see it.
     Full mode only."""
+    occlusions: bool = True
+    """Find what covers the face (hands, microphones, hair) and leave it out of shape, pose and texture. Found and reported in either mode; left
+    out in full mode only."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True

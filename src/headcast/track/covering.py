@@ -22,16 +22,16 @@ from headcast.track.view import view_of
 
 _LEVEL = 1
 """Of the pictures: what covers a face is not small."""
-_STRANGE = 0.1
-"""Difference between picture and person (root mean square of the channels, gamma space) at which either is as likely."""
+_STRANGE = 0.035
+"""Difference between picture and person (root mean square of the channels, gamma space) from which on a place is covered."""
 _REACH = 0.02
-"""Standard deviation of a pixel's surroundings, as a share of the picture's side."""
-_LEAST_STRANGE = 0.5
-"""Share of its surroundings that is strange, from which on a pixel is covered."""
+"""Standard deviation of a place's surroundings, as a share of the picture's side."""
+_KNOWN = 0.003
+"""How sure the texture must be of a pixel."""
+_LEAST_AROUND = 0.2
+"""How much of a place's surroundings must be known."""
 _LEAST_AREA = 0.01
 """Regions smaller than this share of the face's pixels are none."""
-_SLACK_PX = 0.7
-"""Differences that are no surprise, in pixels' worth of gradient."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,30 @@ def covering_of(sight: Sight) -> Covering:
     if sight.person.texture is None:
         return Covering(np.zeros(picture.window.size, bool), 0.0)
     strange, counted = _strangeness(sight, picture)
-    width = _REACH * max(picture.window.size)
-    around = cv2.GaussianBlur(counted, (0, 0), width)
-    shared = cv2.GaussianBlur(strange * counted, (0, 0), width) / np.maximum(around, 1e-6)
-    core = (shared > _LEAST_STRANGE) & (around > 0.1)
     face = float((counted > 0).sum())
-    regions, labels, found, _ = cv2.connectedComponentsWithStats(core.astype(np.uint8))
+    regions, labels, found, _ = cv2.connectedComponentsWithStats((strange > _STRANGE).astype(np.uint8))
     large = np.flatnonzero(found[:, cv2.CC_STAT_AREA] > _LEAST_AREA * face)
-    mask = np.isin(labels, large[large > 0]) if regions > 1 else np.zeros_like(core)
+    mask = np.isin(labels, large[large > 0]) if regions > 1 else np.zeros(picture.window.size, bool)
     share = float((mask & (counted > 0)).sum()) / max(face, 1.0)
-    reach = 2 * int(np.ceil(width)) + 1
+    reach = 2 * int(np.ceil(_REACH * max(picture.window.size))) + 1
     return Covering(cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0, share)
 
 
 def _strangeness(sight: Sight, picture: Picture) -> tuple[Float[np.ndarray, "height width"], Float[np.ndarray, "height width"]]:
-    """How likely each pixel is to show something else, 0–1, and how much it says, 0–1: nothing where the person's looks are not known."""
+    """Difference between picture and person in the mean of each pixel's surroundings, and 1 for pixels that count: plain skin.
+
+    Edges that are a little out of place differ as much upwards as downwards: in the mean they hardly do.
+    """
     view = view_of(sight.person, sight.state, picture.window)
     residual, certainty = residuals(sight.person, view, picture)
-    known = certainty > 0.2
-    if known.any():  # another exposure changes the whole face alike, and covers nothing
-        residual = residual - np.median(residual[known], axis=0)
-    surprise = (residual**2).mean(-1)
-    allowed = _STRANGE**2 + _SLACK_PX**2 * (picture.gradient**2).sum(-1).mean(-1)
-    return (surprise / (surprise + allowed)).astype(np.float32), np.where(known, certainty, 0).astype(np.float32)
+    # Where something often covers the skin, its texture is little trusted: that must not hide what covers it.
+    counted = ((certainty > _KNOWN) * np.take(np.append(sight.person.tracked.surface.plain, 0), view.face)).astype(np.float32)
+    if counted.any():  # another exposure changes the whole face alike, and covers nothing
+        residual = residual - np.median(residual[counted > 0], axis=0)
+    width = _REACH * max(picture.window.size)
+    around = cv2.GaussianBlur(counted, (0, 0), width)
+    mean = cv2.GaussianBlur((residual * counted[..., None]).astype(np.float32), (0, 0), width) / np.maximum(around, 1e-6)[..., None]
+    return np.where(around > _LEAST_AROUND, np.sqrt((mean**2).mean(-1)), 0), counted
 
 
 def find_coverings(person: Person, moments: Moments, states: Mapping[int, FrameState]) -> dict[tuple[int, int], Covering]:

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
 from headcast.track.config import TrackConfig
 from headcast.track.consensus import agreeing
+from headcast.track.covering import bared, find_coverings
 from headcast.track.evidence import independent_share
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
@@ -106,14 +107,14 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
         config = replace(config, color_information=config.color_information * times)
     watch.stage("person")
 
-    refined = config.mode == "full" and config.photometric
+    refined, looks = config.mode == "full" and config.photometric, config.occlusions and config.photometric
     states: dict[int, FrameState] = {}
     quality: dict[int, FrameQuality] = {}
     measuring: deque[tuple[int, Errand[FrameQuality]]] = deque()
     for step, moment, state in track_forward(keyframes.person, clip.moments, clip.clock, config, clip.count):
         states[moment.frame_idx] = state
         if not refined:
-            measuring.append((moment.frame_idx, meanwhile(measure_frame, keyframes.person, moment, state)))
+            measuring.append((moment.frame_idx, meanwhile(measure_frame, keyframes.person, moment, state, looks)))
         if len(measuring) > _MEASURED_LATER:
             idx, errand = measuring.popleft()
             quality[idx] = errand.result()
@@ -123,7 +124,13 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
 
     if refined:
         before = keyframes.person
-        keyframes = replace(keyframes, states=tuple(states[moment.frame_idx] for moment in keyframes.moments))
+        coverings = find_coverings(keyframes.person, clip.moments, states) if looks else {}
+        clip = replace(clip, hidden=coverings)
+        keyframes = replace(
+            keyframes,
+            moments=tuple(bared(keyframes.moments, coverings)),
+            states=tuple(states[moment.frame_idx] for moment in keyframes.moments),
+        )
         again = coarse_to_fine(1, config.rounds * 3 // 2, keyframes, clip.side_px)
         for step, better in solve_by_colours(keyframes, texels, prior, config, again, "person again"):
             keyframes = better
@@ -152,16 +159,16 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
             keyframes = replace(keyframes, person=painted.changed(fixed=keyframes.person.fixed))
         watch.stage("refine")
 
-        person, found = keyframes.person, states
+        person, found, clip = keyframes.person, states, replace(clip, hidden={})
 
         def measured(moment: Moment) -> tuple[int, FrameQuality]:
-            return moment.frame_idx, measure_frame(person, moment, found[moment.frame_idx])
+            return moment.frame_idx, measure_frame(person, moment, found[moment.frame_idx], looks)
 
         for done, (idx, one) in enumerate(mapped(measured, clip.moments(None)), start=1):
             quality[idx] = one
-            yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
+            yield Step("measure", done, clip.count, quality[idx].numbers, frame_idx=idx)
         watch.stage("measure")
-    track = _assemble(rig, keyframes, states, quality)
+    track = _assemble(rig, keyframes, states, quality, config.occlusions)
     texture = keyframes.person.texture
     return TrackResult(
         track=track,
@@ -218,7 +225,9 @@ def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> S
     return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size, "identity" in person.fixed)
 
 
-def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality]) -> Track:
+def _assemble(
+    capture: RigCapture, keyframes: Keyframes, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality], occlusions: bool
+) -> Track:
     """The Track: frames without a face are filled from their neighbours and stay marked."""
     person, model = keyframes.person, keyframes.person.tracked.model
     count, rig = capture.frame_count, person.rig
@@ -252,10 +261,15 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
+        covered=_covered(quality, count, rig.camera_count) if keyframes.person.texture is not None and occlusions else None,
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
         dynamic_modes=None if person.moving is None else torch.from_numpy(person.moving.modes),
         dynamic_weights=None if person.moving is None else torch.from_numpy(person.moving.weights[filled]),
     )
+
+
+def _covered(quality: Mapping[int, FrameQuality], count: int, cameras: int) -> torch.Tensor:
+    return torch.tensor([quality[idx].covered if idx in quality else (0.0,) * cameras for idx in range(count)], dtype=torch.float32)
 
 
 def _camera(rig: Rig, camera: int, size: tuple[int, int]) -> Camera:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from headcast.compiled import compiled
 from headcast.heads import HeadModel
@@ -12,6 +12,9 @@ from headcast.track.regions import Regions, filled_parts, pixel_weights
 
 _MEASURED = 0.5
 """Weight from which on a face's colours tell how well a track agrees."""
+
+_LIVELY = ("lips", "eyelids", "eyeballs", "mouth_interior")
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -29,6 +32,8 @@ class Surface:
     """The same for what is measured at a vertex: the least of the faces around it."""
     measured: Float[np.ndarray, "faces"]
     """1 for faces whose colours tell how well a track agrees, 0 for others; the same whatever the settings are."""
+    plain: Float[np.ndarray, "faces"]
+    """1 for skin that looks much the same whatever a face does: what is measured less lips, lids and eyes."""
     filled: Int[np.ndarray, "faces"]
     """Number of the part of one colour that a face belongs to, −1 where colours are painted."""
     uv: Float[np.ndarray, "faces 3 2"]
@@ -56,6 +61,7 @@ class Surface:
         vertex_idx, faces = np.unique(all_faces[face_idx], return_inverse=True)
         faces = faces.reshape(-1, 3)
         face_weight = weight[all_faces[face_idx]].min(1)
+        measured = usual[all_faces[face_idx]].min(1) >= _MEASURED
         vertex_weight = np.ones(len(vertex_idx), np.float32)
         np.minimum.at(vertex_weight, faces.reshape(-1), np.repeat(face_weight, 3).astype(np.float32))
         incident_start, incident_face, incident_corner, neighbour_start, neighbour, incident_slot = _neighbourhood(faces, len(vertex_idx))
@@ -66,7 +72,8 @@ class Surface:
             face_idx=face_idx,
             face_weight=face_weight.astype(np.float32),
             vertex_weight=vertex_weight,
-            measured=(usual[all_faces[face_idx]].min(1) >= _MEASURED).astype(np.float32),
+            measured=measured.astype(np.float32),
+            plain=(measured & ~_lively(model)[all_faces[face_idx]].any(1)).astype(np.float32),
             filled=filled_parts(model, regions)[all_faces[face_idx]].max(1),
             uv=np.ascontiguousarray(model.uv.numpy()[model.uv_faces.numpy()[face_idx]], np.float32),
             neighbour_start=neighbour_start,
@@ -76,6 +83,11 @@ class Surface:
             incident_corner=incident_corner,
             incident_slot=incident_slot,
         )
+
+
+def _lively(model: HeadModel) -> Bool[np.ndarray, "vertices"]:
+    """Parts that open and close."""
+    return np.logical_or.reduce([model.regions[name].numpy() for name in _LIVELY if name in model.regions] or [np.zeros(len(model.template), bool)])
 
 
 def incidences(

@@ -34,6 +34,7 @@ _SCHEMA = {
     "interocular_px": ("frames",),
     "psnr_db": ("frames",),
     "silhouette_iou": ("frames",),
+    "covered": ("frames", "cameras"),
     "offsets": ("vertices", 3),
     "dynamic_modes": ("modes", "vertices", 3),
     "dynamic_weights": ("frames", "modes"),
@@ -47,7 +48,7 @@ _RIG_SCHEMA = {
     "cameras_from_world": ("cameras", "poses", 4, 4),
 }
 """Of clips with several cameras, or one that moves."""
-_OPTIONAL = ("offsets", "dynamic_modes", "dynamic_weights")
+_OPTIONAL = ("covered", "offsets", "dynamic_modes", "dynamic_weights")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Track:
     silhouette_iou: Float[Tensor, "frames"]
     """Intersection over union of the rendered head and the person's matte above the neck; 0 where not measured."""
     camera_names: tuple[str, ...] = ("camera",)
+    covered: Float[Tensor, "frames cameras"] | None = None
+    """Share of the face that something else covers in each camera's picture, 0–1; None where it was not looked for."""
     offsets: Float[Tensor, "vertices 3"] | None = None
     """What the person's skin adds to the identity at rest (m, head space); None where none were solved."""
     dynamic_modes: Float[Tensor, "modes vertices 3"] | None = None
@@ -124,6 +127,8 @@ class Track:
     def save(self, path: Path) -> None:
         """Writes one npz that NumPy alone can read."""
         optional = {} if self.offsets is None else {"offsets": self.offsets.numpy()}
+        if self.covered is not None:
+            optional["covered"] = self.covered.numpy()
         if self.dynamic_modes is not None and self.dynamic_weights is not None:
             optional |= {"dynamic_modes": self.dynamic_modes.numpy().astype(np.float16), "dynamic_weights": self.dynamic_weights.numpy()}
         write_arrays(
@@ -201,6 +206,7 @@ class Track:
             interocular_px=floats("interocular_px"),
             psnr_db=floats("psnr_db"),
             silhouette_iou=floats("silhouette_iou"),
+            covered=floats("covered") if "covered" in arrays else None,
             offsets=floats("offsets") if "offsets" in arrays else None,
             dynamic_modes=floats("dynamic_modes") if "dynamic_modes" in arrays else None,
             dynamic_weights=floats("dynamic_weights") if "dynamic_weights" in arrays else None,
