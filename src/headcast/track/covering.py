@@ -20,8 +20,8 @@ from headcast.track.sequence import Moments
 from headcast.track.sight import Sight, sights
 from headcast.track.view import view_of
 
-_LEVEL = 1
-"""Of the pictures: what covers a face is not small."""
+_LEAST_SIDE_PX = 96
+"""Pictures need not be finer than this: what covers a face is not small."""
 _STRANGE = 0.035
 """Difference between picture and person (root mean square of the channels, gamma space) from which on a place is covered."""
 _REACH = 0.02
@@ -50,7 +50,8 @@ Coverings = Mapping[tuple[int, int], Covering]
 
 def covering_of(sight: Sight) -> Covering:
     """What covers the face in a view of a head in a known state."""
-    picture = sight.observation.levels[min(_LEVEL, len(sight.observation.levels) - 1)]
+    levels = sight.observation.levels
+    picture = next((level for level in reversed(levels) if min(level.window.size) >= _LEAST_SIDE_PX), levels[0])
     if sight.person.texture is None:
         return Covering(np.zeros(picture.window.size, bool), 0.0)
     strange, counted = _strangeness(sight, picture)

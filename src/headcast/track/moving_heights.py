@@ -73,10 +73,10 @@ def _skin_of(model: HeadModel) -> Bool[np.ndarray, "vertices"]:
 def solve_moving_skin(
     person: Person, moments: Moments, states: Mapping[int, FrameState], clock: Clock, config: TrackConfig
 ) -> Generator[Step, None, Person]:
-    """The person with skin that moves; states and texture stay as they are."""
+    """The person with skin that moves, from where it was before; states and texture stay as they are."""
     skin, order, total = _Skin.of(person, config), sorted(states), len(_ROUNDS) * len(states)
     place = {idx: k for k, idx in enumerate(order)}
-    heights = np.zeros((len(order), int(skin.chosen.sum())))
+    heights = _heights(person, skin, order)
     for turn, robust in enumerate(_ROUNDS):
 
         def seen(moment: Moment, person: Person = person, robust: float = robust) -> tuple[int, sp.csr_matrix, Float[np.ndarray, "moving"]]:
@@ -92,6 +92,14 @@ def solve_moving_skin(
         everywhere[order] = heights
         person = person.changed(moving=MovingSkin.of(everywhere, skin.chosen, skin.normals))
     return person
+
+
+def _heights(person: Person, skin: _Skin, order: list[int]) -> Float[np.ndarray, "frames moving"]:
+    """Those that were found before, if any."""
+    if person.moving is None:
+        return np.zeros((len(order), int(skin.chosen.sum())))
+    along = (person.moving.modes[:, skin.chosen] * skin.normals[skin.chosen]).sum(-1)
+    return person.moving.weights[order].astype(np.float64) @ along
 
 
 def _frame_evidence(

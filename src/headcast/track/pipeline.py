@@ -45,6 +45,8 @@ _MEASURED_LATER = 4
 """Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
 _TYPICAL_SHARE = 0.06
 """Share of independent pixels (`track.evidence`) that `TrackConfig.color_information` was chosen for."""
+_MOVING_TURNS = 2
+"""How often skin that moves and the frames' states are solved in turn: what skin does was put down to expressions before."""
 _LEAST_EVIDENCE, _MOST_EVIDENCE = 0.5, 4.0
 """How far what is measured may change it."""
 
@@ -143,7 +145,7 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
         watch.stage("person again")
         turns: list[tuple[tuple[int, ...], Person | None]] = [((2, 2), before), ((1,), None)]
         moves = config.dynamic_offsets == "on" or (config.dynamic_offsets == "auto" and shows_heights)
-        for turn, (steps, whose) in enumerate(turns + [((1,), None)] * moves, start=1):
+        for turn, (steps, whose) in enumerate(turns + [((1,), None)] * (_MOVING_TURNS if moves else 0), start=1):
             if turn > len(turns):
                 moving = yield from solve_moving_skin(keyframes.person, clip.moments, states, clip.clock, config)
                 keyframes = replace(keyframes, person=moving)
