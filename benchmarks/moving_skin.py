@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=40)
     arguments = parser.parse_args()
     held_out = ("camera_02",) if arguments.cameras > 1 else ()
-    print("| swelling | dynamic offsets | share found | elsewhere, RMS (mm) | visible vertices, median (mm) | along the normal | held-out camera (dB) | s |")
+    print(
+        "| swelling | dynamic offsets | share found | elsewhere, RMS (mm) | visible vertices, median (mm) | along the normal | held-out camera (dB) | s |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for height in (_SWELLING_M, 0.0):
         size = (arguments.side, arguments.side)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from shown import shown_clip, some_person, turning_states
-from test_rig import _CONFIG, SIDE, _around, _recorded
+from test_rig import _CONFIG, SIDE, _around
 
+from headcast.capture import Calibration, RigCapture
 from headcast.errors import ConfigError
 from headcast.geometry import vertex_normals
 from headcast.heads import open_head
@@ -21,7 +22,7 @@ from headcast.track.person_by_colours import skin_texels
 from headcast.track.quality import measure_frame
 from headcast.track.sight import all_sights
 
-FRAMES, UNSEEN_CAMERA = 8, 2
+FRAMES, UNSEEN_CAMERA = 6, 2
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,7 @@ def _solved(swelling, share: float):
     modes = (share * height / height.max() * 1e-3)[:, None] * normals
     moving = plain.changed(moving=MovingSkin(modes[None].astype(np.float32), (3 * curve[:, None]).astype(np.float32)))
     clips = tuple(shown_clip(moving, states, SIDE, np.random.default_rng(5), camera) for camera in range(3))
-    capture = replace(_recorded(rig), captures=clips)
-    clip = Clip.of(capture, _CONFIG)
+    clip = Clip.of(RigCapture(clips, tuple(Calibration(f"camera_{camera}", None, None, None) for camera in range(3))), _CONFIG)
     seen = np.ones((3, FRAMES), bool)
     seen[UNSEEN_CAMERA] = False
     known, unseen = replace(clip, seen=seen), replace(clip, seen=~seen)
