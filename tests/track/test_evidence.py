@@ -8,7 +8,7 @@ import pytest
 
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
-from headcast.track.evidence import residuals, independent_share
+from headcast.track.evidence import independent_share, residuals
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment, Observation, Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel

@@ -71,7 +71,7 @@ def _skin_of(model: HeadModel) -> Bool[np.ndarray, "vertices"]:
 
 
 def solve_moving_skin(
-    person: Person, moments: Moments, states: Mapping[int, FrameState], clock: Clock, config: TrackConfig
+    person: Person, moments: Moments, states: Mapping[int, FrameState], clock: Clock, config: TrackConfig, stage: str = "dynamic"
 ) -> Generator[Step, None, Person]:
     """The person with skin that moves, from where it was before; states and texture stay as they are."""
     skin, order, total = _Skin.of(person, config), sorted(states), len(_ROUNDS) * len(states)
@@ -86,7 +86,7 @@ def solve_moving_skin(
         rights = np.zeros_like(heights)
         for done, (idx, matrix, right) in enumerate(mapped(seen, moments(None)), start=1):
             matrices[place[idx]], rights[place[idx]] = matrix, right
-            yield Step("dynamic offsets", turn * len(order) + done, total, frame_idx=idx)
+            yield Step(stage, turn * len(order) + done, total, frame_idx=idx)
         heights = heights + _solved(heights, matrices, rights, skin, _links(order, clock, config))
         everywhere = np.zeros((len(clock.time_s), heights.shape[1]))
         everywhere[order] = heights
