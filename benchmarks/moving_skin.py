@@ -29,7 +29,7 @@ def clip_of(out: Path, config: SynthConfig) -> SyntheticPaths:
 
 
 def heights_mm(run: Run, truth: Truth, config: SynthConfig) -> tuple[float, float]:
-    """How far the cheek stands out in frames that show it swollen, of its truth (the share that is found), and what is found where nothing is (RMS)."""
+    """Share of the swelling that dynamic offsets hold where it is seen, and what they hold where there is none (RMS)."""
     model, track = run.model, run.track
     moved = swelling(model, track.identity.new_tensor(truth.identity), config)
     assert moved is not None
@@ -51,9 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=40)
     arguments = parser.parse_args()
     held_out = ("camera_02",) if arguments.cameras > 1 else ()
-    print(
-        "| swelling | dynamic offsets | share found | elsewhere, RMS (mm) | visible vertices, median (mm) | along the normal | held-out camera (dB) | s |"
-    )
+    print("| swelling | dynamic offsets | share found | elsewhere, RMS (mm) | visible (mm) | along the normal | held-out camera (dB) | s |")
     print("|---|---|---|---|---|---|---|---|")
     for height in (_SWELLING_M, 0.0):
         size = (arguments.side, arguments.side)

@@ -57,7 +57,7 @@ def test_a_filled_part_has_one_colour_and_pulls_nothing():
     capture, states = _recorded(_around([0.0])), turning_states(3, 0.25)
     person = some_person(np.random.default_rng(3), capture.main.person.rig)
     regions = Regions(ears="filled")
-    tracked = TrackedModel.of(open_head(), TrackConfig().sigmas, regions)
+    tracked = TrackedModel.of(open_head(), TrackConfig().sigmas, regions=regions)
     capture = replace(capture, captures=(shown_clip(person, states, SIDE, np.random.default_rng(5)),))
     moments = list(Clip.of(capture, TrackConfig()).moments(None))
     plain = person.changed(tracked=tracked, texture=None, fixed=frozenset({"light"}))

@@ -1,7 +1,7 @@
 """What covers a face: regions of a picture that look otherwise than the person does, over more than a few pixels.
 
-Single pixels that do not fit are given up by robust weights anyway. A hand, a microphone or hair that falls over the forehead does not fit anywhere in
-a whole region, and some of its pixels do so by chance. So what is asked here is how much of its surroundings a pixel's misfit shares.
+Single pixels that do not fit are given up by robust weights anyway. A hand differs from the cheek under it by less than that, but it does so, and to
+the same side, all over a region. So what is asked here is by how much the mean of a place's surroundings differs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

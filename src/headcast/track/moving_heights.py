@@ -5,6 +5,7 @@ expression takes it: each vertex may do so in each frame, which is eliminated be
 over the skin, and to come and go no faster than `Motion.offset`.
 """
 
+import itertools
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
@@ -137,7 +138,7 @@ def _lumped_inverse(stiffness: sp.csr_matrix) -> sp.bsr_matrix:
 def _links(order: list[int], clock: Clock, config: TrackConfig) -> Float[np.ndarray, "gaps"]:
     """How strongly each frame's heights hold to those of the next (1/m²): a random walk, nothing across cuts."""
     sigma = config.motion.offset
-    pairs = zip(order, order[1:], strict=False)
+    pairs = itertools.pairwise(order)
     return np.array([1 / (sigma**2 * clock.gap(a, b)) if config.temporal and clock.continues(a, b) else 0.0 for a, b in pairs])
 
 
