@@ -75,7 +75,7 @@ class TrackConfig:
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
     stages: tuple[str, ...] | None = None
-    """Which stages, in order, out of landmarks, rigid, all, texture, offsets, sequential, global; each maybe with how often it goes round, as in
+    """Which stages, in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; each maybe with how often it goes round, as in
     all:4. Those of the mode where left away. A run is continued with --resume and a list that begins with its own."""
     hold: tuple[Unknown, ...] = ()
     """What is not solved: it stays as given, or else where it starts (the mean face at rest, a usual lens, even light; rotation and translation
@@ -97,7 +97,7 @@ class TrackConfig:
     """Solve what the skin adds to the identity, vertex by vertex; auto: where several cameras or measured depth can see it. Full mode only."""
     dynamic_offsets: Literal["auto", "on", "off"] = "off"
     """Also solve what the skin adds in each frame, beyond shapes and expressions; auto: where several cameras or measured depth can see it.
-    Full mode only."""
+    Full mode only, where no stages are named; otherwise the stage `dynamic` says so."""
     occlusions: bool = True
     """Find what covers the face (hands, microphones, hair) and leave it out of shape, pose and texture. Found and reported in either mode; left
     out in full mode only."""
