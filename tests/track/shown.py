@@ -97,7 +97,7 @@ def shown_clip(person: Person, states: tuple[FrameState, ...], side: int, genera
     surface, texture = person.tracked.surface, person.texture
     size, images, mattes, landmarks, depths = texture.shape[0], [], [], [], []
     for frame_idx, placed in enumerate(states):
-        own, state = person.through(camera, frame_idx), person.rig.seen(placed, camera, frame_idx)
+        own, state = person.in_frame(frame_idx).through(camera, frame_idx), person.rig.seen(placed, camera, frame_idx)
         view = view_of(own, state, Window(np.full(2, 2.0), np.zeros(2), (2 * side, 2 * side)))
         covered, mix = view.face >= 0, view.barycentric[..., None]
         face = np.where(covered, view.face, 0)

@@ -1,7 +1,7 @@
 """How the tracker looks at a recording: which frames, through windows of what size, from which cameras."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from headcast.capture import Recorded, RigCapture
 from headcast.errors import InputError
 from headcast.track.config import TrackConfig
+from headcast.track.covering import Coverings, bared
 from headcast.track.frame import ROBUST
 from headcast.track.keyframes import choose_keyframes
 from headcast.track.marks import Marks
@@ -38,6 +39,8 @@ class Clip:
     side_px: int
     """Of the working picture."""
     clock: Clock
+    hidden: Coverings = field(default_factory=dict)
+    """What covers the face and is left out of all moments."""
 
     @property
     def count(self) -> int:
@@ -80,7 +83,7 @@ class Clip:
 
     def moments(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Moment]:
         """The chosen frames (all that show a face, for None), made a few ahead in a thread of their own."""
-        return ahead(self._moments(np.flatnonzero(self.usable) if chosen is None else np.asarray(chosen)))
+        return ahead(bared(self._moments(np.flatnonzero(self.usable) if chosen is None else np.asarray(chosen)), self.hidden))
 
     def _moments(self, chosen: Int[np.ndarray, "chosen"]) -> Iterator[Moment]:
         cameras = [self._views(camera, chosen) for camera in range(len(self.rig.captures))]

@@ -13,7 +13,9 @@ from headcast.perceive import MEDIAPIPE
 from headcast.perceive.embedding import landmark_set
 from headcast.track.config import Sigmas
 from headcast.track.marks import FACE_OVAL, OUTER_EYE_CORNERS, Marks
+from headcast.track.moving_skin import MovingSkin
 from headcast.track.points import PointBasis, Skeleton, Unknowns
+from headcast.track.regions import Regions
 from headcast.track.rig import Rig
 from headcast.track.surface import Surface
 
@@ -68,7 +70,13 @@ class TrackedModel:
     prior: Prior
 
     @classmethod
-    def of(cls, model: HeadModel, sigmas: Sigmas, layouts: tuple[str, ...] = (MEDIAPIPE,)) -> "TrackedModel":
+    def of(
+        cls,
+        model: HeadModel,
+        sigmas: Sigmas,
+        layouts: tuple[str, ...] = (MEDIAPIPE,),
+        regions: Regions = Regions(),  # noqa: B008
+    ) -> "TrackedModel":
         """For captures with landmarks of these layouts."""
         unknowns = Unknowns.of(model)
         found = landmark_set(model, layouts)
@@ -80,7 +88,7 @@ class TrackedModel:
         at_landmarks /= np.maximum(np.linalg.norm(at_landmarks, axis=1, keepdims=True), 1e-6)
         prior = Prior.of(model, unknowns, sigmas)
         oval = PointBasis.of_landmarks(model, model.landmarks[MEDIAPIPE]).template[FACE_OVAL, :2]
-        return cls(model, Surface.of(model), Marks.of(layouts), found, landmarks, sigma, at_landmarks, oval, unknowns, prior)
+        return cls(model, Surface.of(model, regions), Marks.of(layouts), found, landmarks, sigma, at_landmarks, oval, unknowns, prior)
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class Person:
     """Albedo in gamma space and how sure it is; None before it was painted."""
     offsets: Float[np.ndarray, "vertices 3"] | None = None
     """What the skin adds to the identity at rest (m, head space), of all of the model's vertices; None before it was solved."""
+    moving: MovingSkin | None = None
+    """What the skin adds in each frame; None where it was not solved."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
     fixed: frozenset[str] = frozenset()
@@ -109,6 +119,13 @@ class Person:
     def changed(self, **values) -> "Person":
         """A copy with other values."""
         return replace(self, **values)
+
+    def in_frame(self, frame_idx: int) -> "Person":
+        """The same as the skin is in a frame: what moves counts among its offsets."""
+        if self.moving is None:
+            return self
+        still = np.float32(0) if self.offsets is None else self.offsets
+        return self.changed(offsets=still + self.moving.at(frame_idx), moving=None)
 
     def through(self, camera: int, frame_idx: int) -> "Person":
         """The same, looked at through one camera as it stands in a frame; what was worked out of the shape is kept."""

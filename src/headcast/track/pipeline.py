@@ -5,7 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
 from headcast.track.config import TrackConfig
 from headcast.track.consensus import agreeing
+from headcast.track.covering import find_coverings
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment
@@ -35,7 +36,7 @@ from headcast.track.quality import FrameQuality, measure_frame
 from headcast.track.rig import Rig
 from headcast.track.scene import Scene
 from headcast.track.sequence import carried_over
-from headcast.track.stage_steps import Material, Steps, by_colours, by_landmarks, offsets, sequential, texture, together
+from headcast.track.stage_steps import Material, Steps, by_colours, by_landmarks, dynamic, offsets, sequential, texture, together
 from headcast.track.stages import EVERYTHING, Stage, StageName, check_continued, check_order
 from headcast.track.track import Track
 
@@ -51,6 +52,7 @@ _WORK: dict[StageName, Callable[[Stage, Scene, Material], Steps]] = {
     "offsets": offsets,
     "sequential": sequential,
     "global": together,
+    "dynamic": dynamic,
 }
 
 
@@ -112,11 +114,14 @@ def track_steps(
     clip = replace(clip, seen=scene.seen)
     texels = Texels.of(start.tracked.surface, config.texture_px)
     material = Material(clip, scene.keyframe_idx, _shared_prior(rig, start, config), config, texels, skin_texels(start, texels))
-    watch, measuring = _Watch(), _Measuring(scene.person)
+    looks = config.occlusions and config.photometric
+    watch, measuring = _Watch(), _Measuring(scene.person, looks)
     for stage in stages[len(scene.stages) :]:
+        if looks and scene.states and stage.name != "sequential" and not material.searched:
+            material = _bared(scene, material)
         held = replace(scene, person=scene.person.changed(fixed=start.fixed | (EVERYTHING - stage.free)))
         if stage.name == "sequential" and stage is stages[-1]:
-            measuring = _Measuring(scene.person)
+            measuring = _Measuring(scene.person, looks)
             work = sequential(stage, held, material, measuring.begin)
         else:
             work = _WORK[stage.name](stage, held, material)
@@ -156,16 +161,23 @@ def _first_scene(rig: RigCapture, clip: Clip, person: Person, config: TrackConfi
     return Scene(person, clip.seen, clip.keyframes(config.keyframes))
 
 
+def _bared(scene: Scene, material: Material) -> Material:
+    """The material without what covers the face, as far as the frames that were followed show it."""
+    whose = scene.person if scene.before is None else scene.before.changed(texture=scene.person.texture, color_sigma=scene.person.color_sigma)
+    hidden = {} if whose.texture is None else find_coverings(whose, material.clip.moments, scene.states)
+    return replace(material, clip=replace(material.clip, hidden=hidden), searched=True)
+
+
 class _Measuring:
     """Measures frames beside the work that solves the next ones."""
 
-    def __init__(self, person: Person) -> None:
-        self._person = person
+    def __init__(self, person: Person, coverings: bool) -> None:
+        self._person, self._coverings = person, coverings
         self._waiting: deque[tuple[int, Errand[FrameQuality]]] = deque()
         self._done: dict[int, FrameQuality] = {}
 
     def begin(self, moment: Moment, state: FrameState) -> None:
-        self._waiting.append((moment.frame_idx, meanwhile(measure_frame, self._person, moment, state)))
+        self._waiting.append((moment.frame_idx, meanwhile(measure_frame, self._person, moment, state, self._coverings)))
         if len(self._waiting) > _MEASURED_LATER:
             self._take()
 
@@ -188,6 +200,7 @@ def _measured(
     Frames that were followed before the person changed are carried over, their landmarks staying where they were in the pictures.
     """
     person, config = scene.person, material.config_for(scene)
+    clip, looks = replace(material.clip, hidden={}), config.occlusions and config.photometric
     states = dict(scene.states or zip(scene.keyframe_idx.tolist(), scene.keyframe_states, strict=True))
     quality = dict(known)
     missing = np.array([idx for idx in sorted(states) if idx not in quality], np.int64)
@@ -196,11 +209,11 @@ def _measured(
         state = states[moment.frame_idx]
         if scene.before is not None:
             state = carried_over(scene.before, person, moment, state, config)
-        return moment.frame_idx, state, measure_frame(person, moment, state)
+        return moment.frame_idx, state, measure_frame(person, moment, state, looks)
 
-    for done, (idx, state, one) in enumerate(mapped(measured, material.clip.moments(missing)), start=1):
+    for done, (idx, state, one) in enumerate(mapped(measured, clip.moments(missing)), start=1):
         states[idx], quality[idx] = state, one
-        yield Step("measure", done, len(missing), asdict(one), frame_idx=idx)
+        yield Step("measure", done, len(missing), one.numbers, frame_idx=idx)
     return states, quality
 
 
@@ -226,7 +239,7 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
     if given.center_px is not None:
         rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
-    tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts)
+    tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts, config.regions)
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),
@@ -284,7 +297,10 @@ def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
+        covered=_covered(quality, count, rig.camera_count) if person.texture is not None and config.occlusions else None,
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
+        dynamic_modes=None if person.moving is None else torch.from_numpy(person.moving.modes),
+        dynamic_weights=None if person.moving is None else torch.from_numpy(person.moving.weights[filled]),
     )
 
 
@@ -295,6 +311,11 @@ def _log_focal_sigma(capture: RigCapture, scene: Scene, config: TrackConfig) -> 
     if "focal_px" in scene.person.fixed:
         return config.sigmas.log_focal_hint if capture.main.focal_hint_px else config.sigmas.log_focal
     return scene.log_focal_sigma
+
+
+def _covered(quality: Mapping[int, FrameQuality], count: int, cameras: int) -> torch.Tensor:
+    """By frame and camera; nothing where no face is seen."""
+    return torch.tensor([quality[idx].covered if idx in quality else (0.0,) * cameras for idx in range(count)], dtype=torch.float32)
 
 
 def _camera(rig: Rig, camera: int, size: tuple[int, int]) -> Camera:

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from headcast.errors import FormatError
 from headcast.store import check_arrays, read_arrays, write_arrays
+from headcast.track.moving_skin import MovingSkin
 from headcast.track.person import Person
 from headcast.track.points import FrameState
 from headcast.track.rig import Rig
@@ -26,6 +27,7 @@ _RIG: dict[str, tuple[str | int, ...]] = {
     "free_poses": (),
 }
 _SHAPE: dict[str, tuple[str | int, ...]] = {"identity": ("identity",), "landmark_offsets": ("landmarks", 3), "offsets": ("vertices", 3)}
+_MOVING: dict[str, tuple[str | int, ...]] = {"modes": ("modes", "vertices", 3), "weights": ("frames", "modes")}
 _LOOKS: dict[str, tuple[str | int, ...]] = {"light": (9, 3), "texture": ("side", "side", 4), "color_sigma": ()}
 _STATE: dict[str, tuple[str | int, ...]] = {"rotation": (3, 3), "translation": (3,), "joint_rotations": ("joints", 3), "expression": ("expression",)}
 _SOLID = {**_SHAPE, **{f"rig_{name}": axes for name, axes in _RIG.items()}}
@@ -38,6 +40,7 @@ ARRAYS: dict[str, tuple[str | int, ...]] = {
     "times": (),
     **_SOLID,
     **_LOOKS,
+    **{f"moving_{name}": axes for name, axes in _MOVING.items()},
     "log_focal_sigma": (),
     "evidence": (),
     "seen": ("cameras", "frames"),
@@ -48,7 +51,7 @@ ARRAYS: dict[str, tuple[str | int, ...]] = {
     **_BEFORE,
 }
 """Of the file, with their axes."""
-_OPTIONAL = ("offsets", "texture", "evidence", *_BEFORE)
+_OPTIONAL = ("offsets", "texture", "evidence", "moving_modes", "moving_weights", *_BEFORE)
 _KINDS = {
     "U": ("model", "stages", "under_way"),
     "i": ("schema", "times", "keyframe_idx", "frame_idx"),
@@ -103,9 +106,11 @@ class Scene:
         numbers = {"schema": SCHEMA, "times": self.times, "log_focal_sigma": self.log_focal_sigma, "evidence": self.evidence}
         before = {} if self.before is None else {f"before_{name}": value for name, value in _solid(self.before).items()}
         looks = {name: getattr(self.person, name) for name in _LOOKS}
+        moving = self.person.moving
+        skin = {} if moving is None else {f"moving_{name}": getattr(moving, name) for name in _MOVING}
         frames = sorted(self.states)
         arrays = {
-            **words, **numbers, **_solid(self.person), **looks, **before, "seen": self.seen,
+            **words, **numbers, **_solid(self.person), **looks, **skin, **before, "seen": self.seen,
             **_stacked("keyframe", self.keyframe_idx.tolist(), self.keyframe_states, self.keyframe_states[0]),
             **_stacked("frame", frames, [self.states[idx] for idx in frames], self.keyframe_states[0]),
         }  # fmt: skip
@@ -122,8 +127,9 @@ class Scene:
         _check(arrays, start, frame_count, path)
         person = _person(arrays, "", start)
         looks = {name: arrays[name] for name in ("light", "texture") if name in arrays}
+        moving = MovingSkin(arrays["moving_modes"], arrays["moving_weights"]) if "moving_modes" in arrays else None
         return cls(
-            person=person.changed(**looks, color_sigma=float(arrays["color_sigma"])),
+            person=person.changed(**looks, moving=moving, color_sigma=float(arrays["color_sigma"])),
             seen=arrays["seen"],
             keyframe_idx=arrays["keyframe_idx"],
             keyframe_states=_unstacked("keyframe", arrays),

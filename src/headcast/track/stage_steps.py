@@ -12,6 +12,7 @@ from headcast.track.appearance import Texels, paint
 from headcast.track.clip import Clip
 from headcast.track.config import TrackConfig
 from headcast.track.evidence import independent_share
+from headcast.track.moving_heights import solve_moving_skin
 from headcast.track.observation import Moment
 from headcast.track.offsets import solve_offsets
 from headcast.track.person import Person
@@ -44,6 +45,8 @@ class Material:
     texels: Texels
     skin: Bool[np.ndarray, "texels"]
     """Which of them light is solved on."""
+    searched: bool = False
+    """Whether what covers the face was looked for; the clip hides it."""
 
     @cached_property
     def moments(self) -> tuple[Moment, ...]:
@@ -140,6 +143,21 @@ def together(stage: Stage, scene: Scene, material: Material) -> Steps:
             scene = replace(scene, person=_painted_all_over(scene, material))
         if epoch + 1 < stage.times:
             yield Step(stage.parts[epoch], clip.count, clip.count, checkpoint=replace(scene, under_way=stage.spec, times=epoch + 1))
+    return scene
+
+
+def dynamic(stage: Stage, scene: Scene, material: Material) -> Steps:
+    """Stage `dynamic`: what the skin does in each frame, and the frames again: what it does was put down to expressions before."""
+    clip, config = material.clip, material.config_for(scene)
+    for epoch in range(stage.times):
+        person = yield from solve_moving_skin(scene.person, clip.moments, scene.states, clip.clock, config, stage.label)
+        scene = replace(scene, person=person)
+        fits = {}
+        for step, idx, fit in linearise(person, clip.moments, scene.states, config, (1,), f"{stage.label} epoch {epoch + 1}"):
+            fits[idx] = fit
+            yield step
+        scene = scene.followed(smooth(person, fits, clip.clock, config) if config.temporal else {idx: fit.state for idx, fit in fits.items()})
+        scene = replace(scene, person=_painted_all_over(scene, material))
     return scene
 
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from headcast.errors import ConfigError
 
-StageName = Literal["landmarks", "rigid", "all", "texture", "offsets", "sequential", "global"]
+StageName = Literal["landmarks", "rigid", "all", "texture", "offsets", "sequential", "global", "dynamic"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 UNKNOWNS = (
     "identity", "focal_px", "cameras", "light", "texture", "landmark_offsets", "rotation", "translation", "neck", "jaw", "eyes", "expression",
@@ -26,13 +26,14 @@ _FREE: dict[StageName, frozenset[str]] = {
     "sequential": OF_FRAMES,
     # The light stays what the keyframes say: frames from all over the clip show less turning, and light that turning does not show runs off.
     "global": OF_FRAMES | {"texture"},
+    "dynamic": OF_FRAMES | {"texture"},
 }
 EVERYTHING = frozenset().union(*_FREE.values())
 """That any stage may change."""
-_TIMES: dict[StageName, int] = {"landmarks": 15, "rigid": 15, "texture": 2, "offsets": 4, "sequential": 1, "global": 2}
+_TIMES: dict[StageName, int] = {"landmarks": 15, "rigid": 15, "texture": 2, "offsets": 4, "sequential": 1, "global": 2, "dynamic": 2}
 """How often each goes round where nobody says; `all` goes by the settings' rounds."""
 _FROM_NOTHING = ("landmarks", "rigid")
-_BY_COLOURS = ("all", "texture")
+_BY_COLOURS = ("all", "texture", "dynamic")
 _PAINTERS = ("all", "texture", "offsets")
 
 
@@ -42,7 +43,7 @@ class Stage:
 
     name: StageName
     times: int
-    """Steps of landmarks and rigid, rounds of all (on each level of the pictures) and offsets, paintings of texture, epochs of global."""
+    """Steps of landmarks and rigid, rounds of all (on each level of the pictures) and offsets, paintings of texture, epochs of global and dynamic."""
     levels: int
     """Of the pictures, that `all` goes through, the coarsest first; 1 is the finest alone."""
     label: str
@@ -64,13 +65,13 @@ class Stage:
         return f"{self.name}:{self.times}"
 
 
-def usual_stages(mode: str, photometric: bool, offsets: bool) -> tuple[str, ...]:
+def usual_stages(mode: str, photometric: bool, offsets: bool, dynamic: bool = False) -> tuple[str, ...]:
     """The list of a mode."""
     if not photometric:
         return ("landmarks", "sequential")
     if mode == "fast":
         return ("landmarks", "all", "sequential")
-    return ("landmarks", "all", "sequential", "all", *(("offsets",) if offsets else ()), "global")
+    return ("landmarks", "all", "sequential", "all", *(("offsets",) if offsets else ()), "global", *(("dynamic",) if dynamic else ()))
 
 
 def planned(specs: Sequence[str], rounds: int, most_levels: int) -> tuple[Stage, ...]:
@@ -115,8 +116,8 @@ def check_order(stages: Sequence[Stage], photometric: bool, painted: bool) -> No
             raise ConfigError(f"stage {stage.name!r} needs poses to start from: put 'landmarks' or 'rigid' before it, found {given!r}")
         if stage.name in _BY_COLOURS and not photometric:
             raise ConfigError(f"stage {stage.name!r} compares colours, and --no-photometric leaves them out: take one of them away, found {given!r}")
-        if stage.name == "global" and "sequential" not in before:
-            raise ConfigError(f"stage 'global' refines all frames together: put 'sequential' before it, found {given!r}")
+        if stage.name in ("global", "dynamic") and "sequential" not in before:
+            raise ConfigError(f"stage {stage.name!r} refines all frames together: put 'sequential' before it, found {given!r}")
         if stage.name == "global" and photometric and not painted and before.isdisjoint(_PAINTERS):
             raise ConfigError(
                 f"stage 'global' compares colours with a texture that nothing has painted: put 'all' or 'texture' before it, "
