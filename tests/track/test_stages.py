@@ -16,8 +16,8 @@ from headcast.track import TrackConfig, stage_steps, track_capture, track_steps
 from headcast.track.appearance import Texels, paint
 from headcast.track.clip import Clip
 from headcast.track.evidence import independent_share
-from headcast.track.offsets import solve_offsets
 from headcast.track.moving_skin import MovingSkin
+from headcast.track.offsets import solve_offsets
 from headcast.track.person import Person
 from headcast.track.person_by_colours import coarse_to_fine, skin_texels, solve_by_colours
 from headcast.track.person_fit import Keyframes, descend, pose_from_landmarks
