@@ -75,7 +75,7 @@ class TrackConfig:
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
     stages: tuple[str, ...] | None = None
-    """Which stages, in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; each maybe with how often it goes round, as in
+    """Which stages, in order: landmarks, rigid, all, texture, offsets, sequential, global, dynamic; each maybe with how often it goes round, as in
     all:4. Those of the mode where left away. A run is continued with --resume and a list that begins with its own."""
     hold: tuple[Unknown, ...] = ()
     """What is not solved: it stays as given, or else where it starts (the mean face at rest, a usual lens, even light; rotation and translation
