@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from headcast.avatars.avatar import KIND, SCHEMA, Avatar, save_avatar
 from headcast.avatars.frames import Footage, parsed_steps
+from headcast.avatars.gaussian import GaussianConfig, gaussian_steps
 from headcast.avatars.kinds import load_avatar
 from headcast.avatars.mesh.build import MeshConfig, mesh_steps
 from headcast.avatars.rest import AtRest
@@ -20,7 +21,7 @@ from headcast.store import About, AvatarPaths, InputFile, RunPaths, half_written
 from headcast.track.run import FIT_KIND, Run, RunRequest, peak_memory_mb, track_recording
 from headcast.track.run import KIND as RUN_KIND
 
-KindName = Literal["mesh"]
+KindName = Literal["mesh", "gaussian"]
 _LEAST = 4
 """Training frames with a tracked face below which there is nothing to learn from."""
 _MOST_LOST = 0.5
@@ -39,6 +40,7 @@ class AvatarRequest:
     largest_px: int = 512
     """Longer side above which pictures are made smaller for training."""
     mesh: MeshConfig = field(default_factory=MeshConfig)
+    gaussian: GaussianConfig = field(default_factory=GaussianConfig)
 
     def __post_init__(self) -> None:
         if self.largest_px < 64:
@@ -47,7 +49,8 @@ class AvatarRequest:
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
         split = None if self.split is None else str(self.split)
-        return {"source": str(self.source), "kind": self.kind, "split": split, "largest_px": self.largest_px, self.kind: asdict(self.mesh)}
+        own = self.gaussian if self.kind == "gaussian" else self.mesh
+        return {"source": str(self.source), "kind": self.kind, "split": split, "largest_px": self.largest_px, self.kind: asdict(own)}
 
 
 def build_avatar(
@@ -85,6 +88,8 @@ def build_avatar(
 def _steps(request: AvatarRequest, run: Run, split: Split) -> Generator[Step, None, Avatar]:
     yield from parsed_steps(run)
     footage = Footage.of(run, around_head=True, largest_px=request.largest_px)
+    if request.kind == "gaussian":
+        return (yield from gaussian_steps(footage, split.train, request.gaussian))
     return (yield from mesh_steps(footage, split.train, request.mesh))
 
 

@@ -8,11 +8,10 @@ from headcast.errors import ConfigError
 
 StageName = Literal["landmarks", "rigid", "all", "texture", "offsets", "sequential", "global", "dynamic"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
-Unknown = Literal[
-    "identity", "focal_px", "cameras", "light", "texture", "landmark_offsets", "rotation", "translation", "neck", "jaw", "eyes", "expression"
-]
-"""What a person may hold where it starts. `cameras` are the poses of a rig's cameras, where these are solved."""
-UNKNOWNS: tuple[Unknown, ...] = get_args(Unknown)
+UNKNOWNS = (
+    "identity", "focal_px", "cameras", "light", "texture", "landmark_offsets", "rotation", "translation", "neck", "jaw", "eyes", "expression",
+)  # fmt: skip
+"""What may be held. `cameras` are the poses of a rig's cameras, where these are solved."""
 POSE = frozenset({"rotation", "translation"})
 OF_FRAMES = POSE | {"neck", "jaw", "eyes", "expression"}
 """Unknowns that every frame has for itself."""

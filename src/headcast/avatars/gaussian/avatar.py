@@ -12,7 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from headcast.avatars.avatar import Portrait
-from headcast.avatars.gaussian.bound import BoundSplats, Motions
+from headcast.avatars.gaussian.bound import HEAD_FEATURES, BoundSplats, Motions
 from headcast.avatars.gaussian.columns import column_count
 from headcast.avatars.gaussian.triangles import TriangleFrames
 from headcast.errors import FormatError
@@ -54,7 +54,7 @@ class GaussianAvatar:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, ndarray], model: HeadModel, path: Path) -> "GaussianAvatar":
-        features = model.expression_count + 3 * model.joint_count
+        features = model.expression_count + 3 * model.joint_count + HEAD_FEATURES
         schema = {
             "identity": ("identity",),
             "offsets": (len(model.template), 3),

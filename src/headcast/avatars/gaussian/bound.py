@@ -18,33 +18,50 @@ from headcast.render import Splats
 
 _HARMONIC_ZERO = 0.28209479177387814
 """The constant harmonic: what turns a colour less one half into its first coefficient."""
+HEAD_FEATURES = 12
+"""Entries of the head's rotation and translation."""
+_HEAD_MOTIONS = 6
+_METRES_PER_RADIAN = 0.1
+"""How far a head moves that counts as much as a turn by one radian: about its radius."""
+_LEAST_DEVIATION = 0.003
+"""Standard deviation below which a combination is noise."""
 _MOST_MOTION = 3.0
-"""Standard deviations within which an expression beyond those of training is held."""
+"""Standard deviations within which what goes beyond the training poses is held."""
 
 
 @dataclass(frozen=True)
 class Motions:
-    """Few numbers that say how a pose differs from the usual one: principal components of expressions and joints, with variance one."""
+    """Few numbers that say how a pose differs from the usual one, each with variance one over the training poses.
+
+    First principal components of expressions and joints; then of how the head is turned and where it is, by which the neck and its light follow a
+    body that nobody tracks.
+    """
 
     center: Float[Tensor, "features"]
     directions: Float[Tensor, "features motions"]
 
     @classmethod
     def of(cls, poses: HeadPose, count: int) -> "Motions":
-        """The strongest combinations in a batch of poses; fewer where the poses vary in fewer ways."""
+        """The strongest combinations in a batch of poses, `count` of expressions and joints; fewer where the poses vary in fewer ways."""
         features = _features(poses)
-        center = features.mean(0)
-        _, singular, directions = torch.linalg.svd(features - center, full_matrices=False)
-        deviations = singular / max(len(features), 1) ** 0.5
-        kept = int((deviations[:count] > 1e-4).sum())
-        return cls(center, directions[:kept].T / deviations[:kept])
+        center, own = features.mean(0), features.shape[-1] - HEAD_FEATURES
+        blocks = [_components(features[:, :own] - center[:own], count), _components(features[:, own:] - center[own:], _HEAD_MOTIONS)]
+        return cls(center, torch.block_diag(*blocks))
 
     def of_pose(self, pose: HeadPose) -> Float[Tensor, "*batch motions"]:
         return ((_features(pose) - self.center) @ self.directions).clamp(-_MOST_MOTION, _MOST_MOTION)
 
 
+def _components(values: Float[Tensor, "poses features"], count: int) -> Float[Tensor, "features components"]:
+    _, singular, directions = torch.linalg.svd(values, full_matrices=False)
+    deviations = singular / max(len(values), 1) ** 0.5
+    kept = int((deviations[:count] > _LEAST_DEVIATION).sum())
+    return directions[:kept].T / deviations[:kept]
+
+
 def _features(pose: HeadPose) -> Float[Tensor, "*batch features"]:
-    return torch.cat([pose.expression, pose.joint_rotations.flatten(-2)], -1)
+    head = pose.world_from_head
+    return torch.cat([pose.expression, pose.joint_rotations.flatten(-2), head.rotation.flatten(-2), head.translation / _METRES_PER_RADIAN], -1)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,8 @@ class GaussianConfig:
     """Bound on the number of splats."""
     shows: Literal["head", "person"] = "head"
     """Head with hair and neck, or all of the person that pictures show."""
-    motions: int = 10
-    """Combinations of expressions and joints that move and tint splats beyond what the mesh does."""
-    largest_px: int = 512
-    """Longer side above which pictures are made smaller for training."""
+    motions: int = 8
+    """Combinations of expressions and joints that move and tint splats beyond what the mesh does, beside those of the head's own motion."""
     most_frames: int = 600
     """Training frames, spread over all, that are kept in memory."""
     seed: int = 0
@@ -36,11 +34,11 @@ class GaussianConfig:
     """Weight of the squared size of a splat beyond what it may have."""
     round: float = 0.05
     """Weight of the squared logarithm by which a splat is longer than eight times its thickness."""
-    calm: float = 0.003
+    calm: float = 0.0005
     """Weight of squared motions and tints."""
 
     def __post_init__(self) -> None:
-        counts = {"steps": self.steps, "most_splats": self.most_splats, "most_frames": self.most_frames, "largest_px": self.largest_px}
+        counts = {"steps": self.steps, "most_splats": self.most_splats, "most_frames": self.most_frames}
         for name, value in counts.items():
             if value < 1:
                 raise ConfigError(f"{name} must be at least 1, found {value}")

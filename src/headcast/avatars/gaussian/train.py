@@ -21,12 +21,11 @@ from headcast.avatars.gaussian.losses import picture_loss
 from headcast.avatars.gaussian.shape import add_shape_gradient
 from headcast.avatars.gaussian.shots import Shot, kept_shots
 from headcast.avatars.gaussian.triangles import TriangleFrames
-from headcast.avatars.split import Split
 from headcast.errors import InputError
 from headcast.heads import HeadModel
 from headcast.solve.step import Step
 
-_RATES = {"position": 0.01, "rotation": 0.005, "scale": 0.01, "opacity": 0.03, "color": 0.012, "harmonics": 0.002, "shift": 0.001, "tint": 0.003}
+_RATES = {"position": 0.01, "rotation": 0.005, "scale": 0.01, "opacity": 0.03, "color": 0.012, "harmonics": 0.002, "shift": 0.003, "tint": 0.003}
 """Change of each number per step at the start."""
 _LAST_RATE = 0.05
 """Share of the rates that is left at the end."""
@@ -63,15 +62,14 @@ class _State:
         return _State(change.splats, self.anchor[rows], self.largest[rows], adam, nothing, nothing.clone())
 
 
-def gaussian_steps(footage: Footage, split: Split, config: GaussianConfig | None = None) -> Generator[Step, None, GaussianAvatar]:
-    """Builds an avatar of splats from the frames that train.
+def gaussian_steps(footage: Footage, train: Sequence[int], config: GaussianConfig) -> Generator[Step, None, GaussianAvatar]:
+    """Builds an avatar of splats from the frames that train; the generator's value is the avatar.
 
     Raises:
         InputError: no usable frame trains.
     """
-    config = config or GaussianConfig()
     track, model = footage.run.track, footage.run.model
-    usable = split.among(footage.frames).train
+    usable = sorted(set(train) & set(footage.frames))
     if not usable:
         raise InputError(f"expected tracked frames to train with, found none in {footage.run.paths.root}")
     chosen = [usable[k] for k in np.unique(np.linspace(0, len(usable) - 1, min(config.most_frames, len(usable))).round().astype(int))]

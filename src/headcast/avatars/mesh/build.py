@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float, Float32, Int32
 from numpy import ndarray
 
 from headcast.avatars.frames import AvatarFrame, Footage
 from headcast.avatars.mesh.bust import Bust
 from headcast.avatars.mesh.features import PoseFeatures
 from headcast.avatars.mesh.layers import Shape
-from headcast.avatars.mesh.mesh_avatar import MeshAvatar
+from headcast.avatars.mesh.mesh_avatar import MeshAvatar, facing
 from headcast.avatars.mesh.outline import grown
 from headcast.avatars.mesh.texels import CHANNELS, Equations, add_equations, find_taps
 from headcast.errors import ConfigError
-from headcast.render import Rendering, mip_level
+from headcast.geometry import Camera
+from headcast.render import Rendering, mip_level, rasterize_arrays
 from headcast.solve.step import Step
 from headcast.track.appearance import pull_push
 
@@ -67,16 +68,16 @@ def mesh_steps(footage: Footage, train: Sequence[int], config: MeshConfig) -> Ge
     start = torch.zeros(bust.vertex_count, 3)
     if run.track.offsets is not None:
         start[: len(run.model.template)] = run.track.offsets
-    outlined = list(footage.shots(_spread(train, config.outline_frames)))
+    outlined = list(footage.shots(_evenly(train, config.outline_frames)))
     offsets = yield from grown(bust, run.track.identity, start, outlined, config.outline_rounds)
     shape = Shape(bust, run.track.identity, offsets)
     side = config.texture_px or _texture_side(shape, outlined)
     del outlined
     features = PoseFeatures.of(run.model, [run.track.pose(frame) for frame in train], [footage.camera(frame) for frame in train], config.components)
-    return (yield from _painted(shape, features, footage, _spread(train, config.most_frames), side, config))
+    return (yield from _painted(shape, features, footage, _evenly(train, config.most_frames), side, config))
 
 
-def _spread(frames: Sequence[int], most: int) -> list[int]:
+def _evenly(frames: Sequence[int], most: int) -> list[int]:
     places = np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int))
     return [frames[place] for place in places]
 
@@ -113,6 +114,17 @@ class _Seen:
         picture[here] = np.einsum("pt,ptc->pc", self.shares[here], texture[self.taps[here]])
         return picture
 
+    def summed(self, values: Float32[ndarray, "height width"], texels: int) -> Float[ndarray, "texels"]:
+        """Per texel the sum of the values of its pixels, by their shares."""
+        here = self.taps[..., 0] >= 0
+        return np.bincount(self.taps[here].ravel(), (self.shares[here] * values[here, None]).ravel(), texels)
+
+
+def facing_picture(layer: Rendering, camera: Camera) -> Float32[ndarray, "height width"]:
+    """Cosine between normal and view; 0 where nothing is seen."""
+    of_face = facing(layer.positions[layer.faces.long()], camera)
+    return torch.where(layer.face >= 0, of_face[layer.face.clamp_min(0).long()], 0.0).numpy()
+
 
 def _painted(
     shape: Shape, features: PoseFeatures, footage: Footage, frames: Sequence[int], side: int, config: MeshConfig
@@ -123,6 +135,7 @@ def _painted(
     ridge = np.full(parts, config.ridge, np.float32)
     ridge[0] = _FIRM
     matrices = [Equations.zeros(texels, parts) for _ in range(2)]
+    cosines = np.zeros(texels)
     textures = [np.zeros((texels, parts, CHANNELS), np.float32) for _ in range(2)]
     for turn in range(1 + config.refinements):
         gathered = matrices if turn == 0 else [Equations.zeros(texels, parts, with_matrix=False) for _ in range(2)]
@@ -135,33 +148,49 @@ def _painted(
             if turn:
                 wanted -= sum(one.shown(np.einsum("k,tkc->tc", feature, texture)) for one, texture in zip(seen, textures))
                 squares, pixels = squares + float((wanted[..., :3] ** 2).sum()), pixels + wanted[..., :3].size
+            if turn == 0:
+                cosines += seen[0].summed(facing_picture(layers[0], frame.camera), texels)
             trust = np.ones(wanted.shape[:2], np.float32)
             for one, equations in zip(seen, gathered):
                 add_equations(one.taps, one.shares, wanted, trust, feature, equations.gram, equations.right)
             yield Step(stage, done, len(frames), {"mean_square": squares / pixels} if pixels else {}, frame_idx=frame.frame_idx)
         textures = [part.step(matrix, texture, ridge) for part, matrix, texture in zip(gathered, matrices, textures)]
     whole = [np.ascontiguousarray(texture.transpose(1, 0, 2)).reshape(parts, *size, CHANNELS) for texture in textures]
-    skin = filled(whole[0], matrices[0].weight.reshape(size), shape.bust.texture_size(side)[0] - side)
-    fringe = whole[1] * (matrices[1].weight.reshape(size) > _SEEN)[..., None]
-    return MeshAvatar(shape, features, torch.from_numpy(skin), torch.from_numpy(np.ascontiguousarray(fringe, np.float32)))
+    seen = [matrix.weight.reshape(size) > _SEEN for matrix in matrices]
+    solid = solid_texture(whole[0][0], seen[0])
+    neck, added = _texels_of(shape, "neck", size), np.arange(size[0])[:, None] >= side
+    # The added neck goes over into a collar, of which frames show only the front; the model's own neck has a nape.
+    unseen = np.where(added[..., None], _spread(whole[0][0], seen[0] & added), solid)
+    skin = np.where(seen[0][..., None], whole[0], 0)
+    skin[0] = np.where(seen[0][..., None], whole[0][0], unseen)
+    cosine = cosines.reshape(size) / np.maximum(matrices[0].weight.reshape(size), 1e-6)
+    solid = np.concatenate([np.where(neck[..., None], 0, solid), cosine[..., None]], -1)
+    fringe = whole[1] * seen[1][..., None]
+    return MeshAvatar(shape, features, *(torch.from_numpy(np.ascontiguousarray(values, np.float32)) for values in (skin, fringe, solid)))
 
 
-def filled(
-    skin: Float32[ndarray, "parts height width 4"], weight: Float32[ndarray, "height width"], strip_px: int
-) -> Float32[ndarray, "parts height width 4"]:
-    """Texels that no frame showed: opaque, in the colours around them, following nothing; on the added neck as opaque as others of their height.
+def _texels_of(shape: Shape, region: str, size: tuple[int, int]) -> Bool[ndarray, "height width"]:
+    """Texels of faces that have a corner in a region, and all around the charts."""
+    height, width = size
+    corners = shape.bust.uv[shape.bust.uv_faces].reshape(-1, 2).numpy()
+    positions = np.stack([corners[:, 0] * width, (1 - corners[:, 1]) * height, np.ones(len(corners))], 1).astype(np.float32)
+    face, _, _ = rasterize_arrays(positions, np.arange(len(corners), dtype=np.int32).reshape(-1, 3), height, width, cull=False)
+    inside = shape.bust.region(region)[shape.bust.faces.numpy()].any(1)
+    return np.where(face >= 0, inside[face], True)
 
-    Args:
-        strip_px: rows of the added neck at the lower end.
-    """
-    seen, mean = weight > _SEEN, skin[0]
+
+def solid_texture(mean: Float32[ndarray, "height width 4"], seen: Bool[ndarray, "height width"]) -> Float32[ndarray, "height width 4"]:
+    """Opaque everywhere, in the colours of opaque texels and those around them."""
     opaque = seen & (mean[..., 3] > _OPAQUE)
-    color = mean[..., :3] / np.maximum(mean[..., 3:], _OPAQUE)
-    spread = pull_push(np.ascontiguousarray(color, np.float32), opaque.astype(np.float32)) if opaque.any() else np.full_like(color, 0.5)
-    opacity = np.ones(weight.shape, np.float32)
-    for row in range(weight.shape[0] - strip_px, weight.shape[0]):
-        opacity[row] = mean[row, seen[row], 3].mean() if seen[row].any() else 0.0
-    opacity = opacity.clip(0, 1)[..., None]
-    result = np.where(seen[..., None], skin, 0).astype(np.float32)
-    result[0] = np.where(seen[..., None], mean, np.concatenate([spread * opacity, opacity], -1))
-    return np.ascontiguousarray(result)
+    color = np.ascontiguousarray((mean[..., :3] / np.maximum(mean[..., 3:], _OPAQUE)).clip(0, 1), np.float32)
+    spread = pull_push(color, opaque.astype(np.float32)) if opaque.any() else np.full_like(color, 0.5)
+    return np.concatenate([spread, np.ones_like(spread[..., :1])], -1)
+
+
+def _spread(mean: Float32[ndarray, "height width 4"], seen: Bool[ndarray, "height width"]) -> Float32[ndarray, "height width 4"]:
+    """Colours and opacity of seen texels, and of those around them where none was seen."""
+    if not seen.any():
+        return np.zeros_like(mean)
+    parts = (mean[..., :3], np.repeat(mean[..., 3:], 3, -1))
+    color, opacity = (pull_push(np.ascontiguousarray(part, np.float32), seen.astype(np.float32)) for part in parts)
+    return np.concatenate([color, opacity[..., :1]], -1)
