@@ -75,19 +75,11 @@ class TrackConfig:
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
     stages: tuple[str, ...] | None = None
-<<<<<<< HEAD
-    """Which stages, in order: landmarks, rigid, all, texture, offsets, sequential, global, dynamic; each maybe with how often it goes round, as in
-    all:4. Those of the mode where left away. A run is continued with --resume and a list that begins with its own."""
-    hold: tuple[Unknown, ...] = ()
-    """What is not solved: it stays as given, or else where it starts (the mean face at rest, a usual lens, even light; rotation and translation
-    where a frame's landmarks first put the head)."""
-=======
     """Stages in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; with how often each goes round, as in all:4, where
     not as usual. Left away, those of the mode. With --resume the list may go on behind that of the run."""
     hold: tuple[str, ...] = ()
     """What stays as given, or where it starts, out of identity, focal_px, cameras (their poses), light, texture, landmark_offsets, rotation,
     translation, neck, jaw, eyes, expression."""
->>>>>>> a0241b40bccd12475854d6c4ac8c94790b943938
     focal_px: float | None = None
     """Focal length in pixels of the source where it is known; solved otherwise."""
     given: Path | None = None
