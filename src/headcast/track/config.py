@@ -98,9 +98,9 @@ class TrackConfig:
     dynamic_offsets: Literal["auto", "on", "off"] = "off"
     """Also solve what the skin adds in each frame, beyond shapes and expressions; auto: where several cameras or measured depth can see it.
     Full mode only, where no stages are named; otherwise the stage `dynamic` says so."""
-    occlusions: bool = True
-    """Find what covers the face (hands, microphones, hair) and leave it out of shape, pose and texture. Found and reported in either mode; left
-    out in full mode only."""
+    occlusions: Literal["off", "report", "leave-out"] = "report"
+    """What covers the face (hands, microphones, hair): not looked for; named in the report; or also left out of shape, pose and texture once the
+    frames were followed. A run that is resumed looks for it anew."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True

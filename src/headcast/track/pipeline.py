@@ -114,10 +114,10 @@ def track_steps(
     clip = replace(clip, seen=scene.seen)
     texels = Texels.of(start.tracked.surface, config.texture_px)
     material = Material(clip, scene.keyframe_idx, _shared_prior(rig, start, config), config, texels, skin_texels(start, texels))
-    looks = config.occlusions and config.photometric
+    looks = config.occlusions != "off" and config.photometric
     watch, measuring = _Watch(), _Measuring(scene.person, looks)
     for stage in stages[len(scene.stages) :]:
-        if looks and scene.states and stage.name != "sequential" and not material.searched:
+        if config.occlusions == "leave-out" and looks and scene.states and stage.name != "sequential" and not material.searched:
             material = _bared(scene, material)
         held = replace(scene, person=scene.person.changed(fixed=start.fixed | (EVERYTHING - stage.free)))
         if stage.name == "sequential" and stage is stages[-1]:
@@ -200,7 +200,7 @@ def _measured(
     Frames that were followed before the person changed are carried over, their landmarks staying where they were in the pictures.
     """
     person, config = scene.person, material.config_for(scene)
-    clip, looks = replace(material.clip, hidden={}), config.occlusions and config.photometric
+    clip, looks = replace(material.clip, hidden={}), config.occlusions != "off" and config.photometric
     states = dict(scene.states or zip(scene.keyframe_idx.tolist(), scene.keyframe_states, strict=True))
     quality = dict(known)
     missing = np.array([idx for idx in sorted(states) if idx not in quality], np.int64)
@@ -297,7 +297,7 @@ def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
-        covered=_covered(quality, count, rig.camera_count) if person.texture is not None and config.occlusions else None,
+        covered=_covered(quality, count, rig.camera_count) if person.texture is not None and config.occlusions != "off" else None,
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
         dynamic_modes=None if person.moving is None else torch.from_numpy(person.moving.modes),
         dynamic_weights=None if person.moving is None else torch.from_numpy(person.moving.weights[filled]),
