@@ -137,6 +137,10 @@ class Person:
     """What the skin adds to the identity at rest (m, head space), of all of the model's vertices; None before it was solved."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
+    light_follows: bool = False
+    """Whether the light moves with a camera that moves, as that of a lamp on it does, and stays with the room otherwise."""
+    gain_sigma: float | None = None
+    """How far the exposure and white balance of single views stray (natural logarithm, per channel of linear light); None where they do not."""
     fixed: frozenset[str] = frozenset()
     """Names of those values above that were given and stay as they are."""
     camera: int = 0
@@ -166,9 +170,9 @@ class Person:
         return self.rig.center_px[self.camera]
 
     @property
-    def world_from_camera(self) -> Float[np.ndarray, "3 3"]:
-        """Rotation."""
-        return self.rig.world_rotation @ self.rig.rotation[self.camera, self.camera_pose].T
+    def light_from_camera(self) -> Float[np.ndarray, "3 3"]:
+        """Rotation to the axes that the light is given in: the world's, as the camera stands, or stood first where its light goes along."""
+        return self.rig.world_rotation @ self.rig.rotation[self.camera, 0 if self.light_follows else self.camera_pose].T
 
     @cached_property
     def skeleton(self) -> Skeleton:

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -152,7 +152,7 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
 
         for done, (idx, one) in enumerate(mapped(measured, clip.moments(None)), start=1):
             quality[idx] = one
-            yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
+            yield Step("measure", done, clip.count, quality[idx].numbers, frame_idx=idx)
         watch.stage("measure")
     track = _assemble(rig, keyframes, states, quality)
     texture = keyframes.person.texture
@@ -195,9 +195,11 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         rig=rig,
         light=AMBIENT,
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
+        gain_sigma=config.sigmas.log_gain if config.gains == "on" or (config.gains == "auto" and (count > 1 or rig.pose_count > 1)) else None,
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
-    return unknown.changed(**values, fixed=given.fixed)
+    said = frozenset() if config.light == "auto" else {"light_follows"}
+    return unknown.changed(**values, light_follows=config.light == "camera", fixed=given.fixed | said)
 
 
 def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> SharedPrior:
@@ -246,7 +248,18 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
+        light_follows=person.light_follows,
+        gains=None if person.gain_sigma is None or person.texture is None else torch.from_numpy(_gains(capture, quality)),
     )
+
+
+def _gains(capture: RigCapture, quality: Mapping[int, FrameQuality]) -> Float[np.ndarray, "cameras frames 3"]:
+    """Gains of all views; one where a camera sees no face."""
+    gains = np.ones((len(capture.captures), capture.frame_count, 3), np.float32)
+    for frame_idx, one in quality.items():
+        for camera, gain in one.gains.items():
+            gains[camera, frame_idx] = gain
+    return gains
 
 
 def _camera(rig: Rig, camera: int, size: tuple[int, int]) -> Camera:

@@ -35,6 +35,8 @@ _SCHEMA = {
     "psnr_db": ("frames",),
     "silhouette_iou": ("frames",),
     "offsets": ("vertices", 3),
+    "gains": ("gain_cameras", "frames", 3),
+    "light_follows": (),
     "model": (),
 }
 _RIG_SCHEMA = {
@@ -45,7 +47,7 @@ _RIG_SCHEMA = {
     "cameras_from_world": ("cameras", "poses", 4, 4),
 }
 """Of clips with several cameras, or one that moves."""
-_OPTIONAL = ("offsets",)
+_OPTIONAL = ("offsets", "gains")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Track:
     camera_names: tuple[str, ...] = ("camera",)
     offsets: Float[Tensor, "vertices 3"] | None = None
     """What the person's skin adds to the identity at rest (m, head space); None where none were solved."""
+    light_follows: bool = False
+    """Whether the light moves with a camera that moves: `light` is then in world space as the camera's first pose sees it."""
+    gains: Float[Tensor, "cameras frames 3"] | None = None
+    """Exposure and white balance of each view against the others: linear colour = gain · albedo · light. One where a camera sees no face; None where
+    none were solved."""
 
     @property
     def camera(self) -> Camera:
@@ -96,6 +103,13 @@ class Track:
     @property
     def frame_count(self) -> int:
         return len(self.time_s)
+
+    def light_in(self, frame_idx: int, camera_idx: int = 0) -> Float[Tensor, "3 3"]:
+        """Rotation of normals in world space to the axes that `light` is given in, as a camera records them in a frame."""
+        if not self.light_follows:
+            return torch.eye(3)
+        first, now = (self.camera_at(frame, camera_idx).camera_from_world.rotation for frame in (0, frame_idx))
+        return first.transpose(-1, -2) @ now
 
     def pose(self, frames: int | slice | Tensor = slice(None)) -> HeadPose:
         """Pose of one frame or of several."""
@@ -115,11 +129,12 @@ class Track:
 
     def save(self, path: Path) -> None:
         """Writes one npz that NumPy alone can read."""
-        optional = {} if self.offsets is None else {"offsets": self.offsets.numpy()}
+        optional = {name: value.numpy() for name in _OPTIONAL if (value := getattr(self, name)) is not None}
         write_arrays(
             path,
             {
                 **optional,
+                **({"light_follows": np.array(True)} if self.light_follows else {}),
                 "model": np.array(self.model_name),
                 "identity": self.identity.numpy(),
                 "expression": self.expression.numpy(),
@@ -166,7 +181,8 @@ class Track:
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
         arrays = read_arrays(path)
-        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL if "camera_names" in arrays else (*_OPTIONAL, *_RIG_SCHEMA), path)
+        optional = (*_OPTIONAL, "light_follows")
+        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, optional if "camera_names" in arrays else (*optional, *_RIG_SCHEMA), path)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))
@@ -192,6 +208,8 @@ class Track:
             psnr_db=floats("psnr_db"),
             silhouette_iou=floats("silhouette_iou"),
             offsets=floats("offsets") if "offsets" in arrays else None,
+            light_follows=bool(arrays.get("light_follows", False)),
+            gains=floats("gains") if "gains" in arrays else None,
         )
 
 
