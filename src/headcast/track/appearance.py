@@ -100,6 +100,8 @@ class Looks:
     weight: Float[np.ndarray, "keyframes texels"]
     normals: Float[np.ndarray, "keyframes vertices 3"]
     """In the axes of the light, see `Person.light_from_camera`."""
+    clip: Int[np.ndarray, "keyframes"]
+    """Whose light falls on each."""
 
     def turned(self, rotations: Sequence[Float[np.ndarray, "3 3"]]) -> "Looks":
         """The same with the normals of each view turned."""
@@ -128,7 +130,7 @@ def look(person: Person, texels: Texels, seen: Sequence[Sight]) -> Looks:
         normals[k] = view.normals @ own.light_from_camera.T.astype(np.float32)
 
     deque(mapped(sample, range(len(seen))), maxlen=0)
-    return Looks(color, shade, weight, normals)
+    return Looks(color, shade, weight, normals, np.array([person.rig.clip(sight.person.camera) for sight in seen], int))
 
 
 @compiled("i8, i8, f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", fastmath=True)
@@ -195,11 +197,11 @@ def paint(person: Person, texels: Texels, seen: Sequence[Sight], sigma: float, s
     shaded = np.empty_like(looks.shade)
 
     def shade(k: int) -> None:
-        shading = gamma_shading(looks.normals[k], np.eye(3), person.light) * gains[k]
+        shading = gamma_shading(looks.normals[k], np.eye(3), person.all_lights[looks.clip[k]]) * gains[k]
         _at_texels(texels.face, texels.corners, person.tracked.surface.faces, shading, shaded[k])
 
     deque(mapped(shade, range(len(shaded))), maxlen=0)
-    albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
+    albedo, spread, weight = solve_albedo(replace(looks, shade=shaded), sigma)
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]
     measured = float(np.median(typical)) if len(looks.weight) > 2 and len(typical) > 50 else sigma
@@ -213,12 +215,12 @@ def _lit(person: Person, texels: Texels, looks: Looks, seen: Sequence[Sight], sk
     """The person and what was seen with light and gains solved; where a camera moves and nobody said it, light goes along if that explains more."""
     lighting, misfit = _lighting(person, texels, looks, skin)
     if person.rig.pose_count > 1 and not person.fixed & {"light", "light_follows"}:
-        other = person.changed(light_follows=not person.light_follows, light=AMBIENT)
+        other = person.changed(light_follows=not person.light_follows).lit(np.tile(AMBIENT, (len(person.all_lights), 1, 1)))
         turned = looks.turned([a.person.changed(light_follows=other.light_follows).light_from_camera @ a.person.light_from_camera.T for a in seen])
         instead, remaining = _lighting(other, texels, turned, skin)
         if remaining < _CLEARLY * misfit:
             person, looks, lighting = other, turned, instead
-    return person.changed(light=lighting.lights[0]), looks, lighting
+    return person.lit(lighting.lights), looks, lighting
 
 
 def _lighting(person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarray, "texels"]) -> tuple[Lighting, float]:
@@ -226,7 +228,7 @@ def _lighting(person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarra
 
     Brightness is shared between light, gains and albedo: where both may change, the gains' mean is one, and the light's over the face.
     """
-    start = Lighting(person.light[None], np.ones((len(looks.weight), 3), np.float32))
+    start = Lighting(person.all_lights, np.ones((len(looks.weight), 3), np.float32))
     unknown = Unknown("light" not in person.fixed, person.gain_sigma)
     if not unknown.lights and unknown.gain_sigma is None:
         return start, 0.0
@@ -234,8 +236,7 @@ def _lighting(person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarra
     corners = person.tracked.surface.faces[texels.face[chosen]]
     normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
     given = person.texture[texels.row[chosen], texels.column[chosen], :3] ** GAMMA if painted else None
-    views = np.zeros(len(looks.weight), int)
-    shown = Brightness.of(looks.color[:, chosen], normals, looks.weight[:, chosen], views)
+    shown = Brightness.of(looks.color[:, chosen], normals, looks.weight[:, chosen], looks.clip)
     found = solve_lighting(shown, start, unknown, given)
     lights, level = found.lights, found.level
     if not unknown.lights:

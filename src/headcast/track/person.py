@@ -128,7 +128,7 @@ class Person:
     identity: Float[np.ndarray, "identity"]
     rig: Rig
     light: Float[np.ndarray, "9 3"]
-    """In world space."""
+    """In world space; of the clip that is looked at."""
     landmark_offsets: Float[np.ndarray, "landmarks 3"]
     """Metres, at rest."""
     texture: Float[np.ndarray, "height width 4"] | None = None
@@ -143,6 +143,8 @@ class Person:
     """How far the exposure and white balance of single views stray (natural logarithm, per channel of linear light); None where they do not."""
     fixed: frozenset[str] = frozenset()
     """Names of those values above that were given and stay as they are."""
+    lights: Float[np.ndarray, "clips 9 3"] | None = None
+    """Of each clip, where several are solved together."""
     camera: int = 0
     """Of the rig: the one that is looked through."""
     camera_pose: int = 0
@@ -151,12 +153,21 @@ class Person:
         """A copy with other values."""
         return replace(self, **values)
 
+    def lit(self, lights: Float[np.ndarray, "clips 9 3"]) -> "Person":
+        """The same in other light, of each clip."""
+        return replace(self, light=lights[self.rig.clip(self.camera)], lights=lights if len(lights) > 1 else None)
+
+    @property
+    def all_lights(self) -> Float[np.ndarray, "clips 9 3"]:
+        return self.light[None] if self.lights is None else self.lights
+
     def through(self, camera: int, frame_idx: int) -> "Person":
         """The same, looked at through one camera as it stands in a frame; what was worked out of the shape is kept."""
         pose = frame_idx if self.rig.pose_count > 1 else 0
         if (camera, pose) == (self.camera, self.camera_pose):
             return self
-        seen = replace(self, camera=camera, camera_pose=pose)
+        light = self.light if self.lights is None else self.lights[self.rig.clip(camera)]
+        seen = replace(self, camera=camera, camera_pose=pose, light=light)
         seen.__dict__.update(skeleton=self.skeleton, rest=self.rest, landmark_rest=self.landmark_rest)
         return seen
 

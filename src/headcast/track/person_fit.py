@@ -27,8 +27,8 @@ class Keyframes:
     person: Person
     moments: tuple[Moment, ...]
     states: tuple[FrameState, ...]
-    log_focal_sigma: float = 0.0
-    """Of the first camera."""
+    log_focal_sigma: tuple[float, ...] = (0.0,)
+    """Of each camera."""
 
 
 def pose_from_landmarks(person: Person, moment: Moment) -> FrameState:
@@ -146,7 +146,8 @@ def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, da
         step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)[0]
         for state, (matrix, right) in zip(keyframes.states, blocks, strict=True)
     )
-    return Keyframes(changed, keyframes.moments, states, float(np.sqrt(solved.shared_covariance[identity_count, identity_count]))), cost
+    spread = np.sqrt(np.diag(solved.shared_covariance)[identity_count : identity_count + person.rig.camera_count])
+    return Keyframes(changed, keyframes.moments, states, tuple(spread.tolist())), cost
 
 
 def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, steps: int) -> Keyframes:

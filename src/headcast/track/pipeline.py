@@ -4,8 +4,9 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
 from headcast.track.appearance import Texels, paint
 from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
+from headcast.track.clips import Clips, parts_of, rig_of_clip, rigs_together, values_of_clip
 from headcast.track.config import TrackConfig
 from headcast.track.consensus import agreeing
 from headcast.track.evidence import independent_share
@@ -39,6 +41,7 @@ from headcast.track.track import Track
 
 _FULL_INFORMATION_PX = 256
 """Side of the picture in which `TrackConfig.color_information` holds."""
+Result = TypeVar("Result")
 _MEASURED_LATER = 4
 """Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
 _TYPICAL_SHARE = 0.06
@@ -64,7 +67,16 @@ class TrackResult:
 
 def track_capture(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> TrackResult:
     """Tracks a head through a recording, without telling how it goes; see `track_steps`."""
-    steps = track_steps(capture, model, config)
+    return _finished(track_steps(capture, model, config))
+
+
+def track_captures(clips: Sequence[Recorded | RigCapture], model: HeadModel, config: TrackConfig) -> tuple[TrackResult, ...]:
+    """Tracks one person through several clips, without telling how it goes; see `track_clips_steps`."""
+    return _finished(track_clips_steps(clips, model, config))
+
+
+def _finished(steps: Generator[Step, None, Result]) -> Result:
+    """A generator's value."""
     while True:
         try:
             next(steps)
@@ -72,23 +84,29 @@ def track_capture(capture: Recorded | RigCapture, model: HeadModel, config: Trac
             return end.value
 
 
-@with_quiet_blas
 def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
     """Tracks a head, one `Step` per unit of work; the generator's value is the result.
 
     Raises:
         InputError: no frame shows a face; or the cameras of a rig do not agree with what they see.
     """
-    rig = capture if isinstance(capture, RigCapture) else RigCapture.single(capture)
+    return (yield from track_clips_steps((capture,), model, config))[0]
+
+
+@with_quiet_blas
+def track_clips_steps(
+    clips: Sequence[Recorded | RigCapture], model: HeadModel, config: TrackConfig
+) -> Generator[Step, None, tuple[TrackResult, ...]]:
+    """The same for several clips of one person, who is solved from all of them; the generator's value has a result for each."""
+    rigs = [one if isinstance(one, RigCapture) else RigCapture.single(one) for one in clips]
+    rig = rigs[0] if len(rigs) == 1 else Clips.of(rigs)
     clip = Clip.of(rig, config)
     config = replace(config, color_information=config.color_information * min(1.0, clip.side_px / _FULL_INFORMATION_PX) ** 2)
     watch = _Watch()
     person = _first_person(rig, model, config)
 
     yield Step("person", 0, config.rounds, message="finding out who it is")
-    if person.rig.camera_count > 1 or person.rig.pose_count > 1:
-        person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
-        clip = replace(clip, seen=agreeing(person, rig))
+    person, clip = _placed_cameras(person, clip, config)
     key_idx = clip.keyframes(config.keyframes)
     moments = list(clip.moments(key_idx))
     prior = _shared_prior(rig, person, config)
@@ -128,7 +146,7 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
             keyframes = better
             yield step
         spread, skin = clip.spread(), skin_texels(keyframes.person, texels)
-        if config.offsets == "on" or (config.offsets == "auto" and (person.rig.camera_count > 1 or rig.depths)):
+        if config.offsets == "on" or (config.offsets == "auto" and (rig.cameras_at_once > 1 or rig.depths)):
             yield Step("offsets", 0, 1, message="what the skin adds to the identity")
             keyframes = replace(keyframes, person=solve_offsets(keyframes, texels, skin, config))
         watch.stage("person again")
@@ -154,16 +172,53 @@ def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackC
             quality[idx] = one
             yield Step("measure", done, clip.count, quality[idx].numbers, frame_idx=idx)
         watch.stage("measure")
-    track = _assemble(rig, keyframes, states, quality)
     texture = keyframes.person.texture
-    return TrackResult(
-        track=track,
-        albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
-        albedo_certainty=None if texture is None else texture[..., 3],
-        keyframes=tuple(int(i) for i in key_idx),
-        seconds=dict(watch.seconds),
-        peak_memory_mb=_peak_memory_mb(),
+    chosen = {int(idx): int(idx) for idx in key_idx}
+    return tuple(
+        TrackResult(
+            track=_assemble(part, _of_clip(keyframes, rig, number), values_of_clip(states, rig, number), _quality_of_clip(quality, rig, number)),
+            albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
+            albedo_certainty=None if texture is None else texture[..., 3],
+            keyframes=tuple(values_of_clip(chosen, rig, number)),
+            seconds=dict(watch.seconds),
+            peak_memory_mb=_peak_memory_mb(),
+        )
+        for number, part in enumerate(parts_of(rig))
     )
+
+
+def _placed_cameras(person: Person, clip: Clip, config: TrackConfig) -> tuple[Person, Clip]:
+    """With cameras where the head itself says that they stand, and without views that show something else."""
+    if person.rig.camera_count == 1 and person.rig.pose_count == 1:
+        return person, clip
+    given, rigs, seen = Given.of(config, person.tracked.model), [], np.zeros_like(clip.seen)
+    for number, part in enumerate(parts_of(clip.rig)):
+        cameras, frames = clip.rig.ranges[number] if isinstance(clip.rig, Clips) else (slice(None), slice(None))
+        rig, own = _first_rig(part, given), Clip.of(part, config)
+        shown = own.seen
+        if rig.camera_count > 1 or rig.pose_count > 1:
+            alone = person.changed(rig=rig, camera=0, camera_pose=0)
+            rig = rig_from_heads(alone, list(own.moments(own.keyframes(config.keyframes))), part)
+            shown = agreeing(alone.changed(rig=rig), part)
+        rigs.append(rig)
+        seen[cameras, frames] = shown
+    return person.changed(rig=rigs_together(rigs, clip.rig)), replace(clip, seen=seen)
+
+
+def _quality_of_clip(quality: Mapping[int, FrameQuality], capture: RigCapture, number: int) -> dict[int, FrameQuality]:
+    """Of one clip's frames, by its own frame and camera numbers."""
+    first = capture.clip_of_camera.index(number)
+    own = values_of_clip(quality, capture, number)
+    return {idx: replace(one, gains={camera - first: gain for camera, gain in one.gains.items()}) for idx, one in own.items()}
+
+
+def _of_clip(keyframes: Keyframes, capture: RigCapture, number: int) -> Keyframes:
+    """The person as one clip has it; the clip's cameras, their light and what is known of the first one's focal length."""
+    person = keyframes.person
+    first = capture.clip_of_camera.index(number)
+    light = person.all_lights[number]
+    alone = person.changed(rig=rig_of_clip(person.rig, capture, number), light=light, lights=None)
+    return replace(keyframes, person=alone, log_focal_sigma=keyframes.log_focal_sigma[first:])
 
 
 class _Watch:
@@ -182,24 +237,31 @@ class _Watch:
 def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) -> Person:
     """The model's mean head, with what the user gave."""
     given = Given.of(config, model)
-    rig = known_rig(capture)
-    count = rig.camera_count
-    if given.focal_px is not None:
-        rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
-    if given.center_px is not None:
-        rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
+    rig = rigs_together([_first_rig(part, given) for part in parts_of(capture)], capture)
     tracked = TrackedModel.of(model, config.sigmas)
+    gains = config.gains == "on" or (config.gains == "auto" and (capture.cameras_at_once > 1 or capture.moving))
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),
         rig=rig,
         light=AMBIENT,
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
-        gain_sigma=config.sigmas.log_gain if config.gains == "on" or (config.gains == "auto" and (count > 1 or rig.pose_count > 1)) else None,
+        gain_sigma=config.sigmas.log_gain if gains else None,
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
     said = frozenset() if config.light == "auto" else {"light_follows"}
-    return unknown.changed(**values, light_follows=config.light == "camera", fixed=given.fixed | said)
+    known = unknown.changed(**values, light_follows=config.light == "camera", fixed=given.fixed | said)
+    return known.lit(np.tile(known.light, (len(parts_of(capture)), 1, 1)))
+
+
+def _first_rig(capture: RigCapture, given: Given) -> Rig:
+    """The rig as far as it is known, with what the user gave."""
+    rig = known_rig(capture)
+    if given.focal_px is not None:
+        rig = replace(rig, focal_px=np.tile(given.focal_px, (rig.camera_count, 1)))
+    if given.center_px is not None:
+        rig = replace(rig, center_px=np.tile(given.center_px, (rig.camera_count, 1)))
+    return rig
 
 
 def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> SharedPrior:
@@ -208,8 +270,7 @@ def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> S
     for one, calibration in zip(capture.captures, capture.calibrations, strict=True):
         known = calibration.focal_px is not None or "focal_px" in person.fixed
         widths.append(1e-6 if known else sigmas.log_focal_hint if one.focal_hint_px else sigmas.log_focal)
-    measured = bool(capture.depths) or (capture.posed and capture.unit_m is not None and (len(capture.captures) > 1 or capture.moving))
-    size = sigmas.log_size_measured if measured else sigmas.log_size
+    size = sigmas.log_size_measured if capture.measured else sigmas.log_size
     return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size, "identity" in person.fixed)
 
 
@@ -238,7 +299,7 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         world_from_head=Transform(torch.from_numpy(rotation.astype(np.float32)), torch.from_numpy(translation.astype(np.float32))),
         cameras=tuple(_camera(rig, camera, one.size) for camera, one in enumerate(capture.captures)),
         camera_names=tuple(one.name for one in capture.calibrations),
-        focal_sigma_px=0.0 if fixed else float(keyframes.log_focal_sigma * person.rig.focal_px[0].mean()),
+        focal_sigma_px=0.0 if fixed else float(keyframes.log_focal_sigma[0] * person.rig.focal_px[0].mean()),
         time_s=torch.from_numpy(np.asarray(capture.main.time_s, np.float32)),
         valid=torch.from_numpy(valid),
         light=torch.from_numpy(person.light.astype(np.float32)),
