@@ -28,7 +28,7 @@ from headcast.track.config import TrackConfig
 from headcast.track.given import Given
 from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
-from headcast.track.pipeline import track_steps
+from headcast.track.pipeline import TrackResult, track_steps
 from headcast.track.recording import check_recording, open_rig, perceive_steps
 from headcast.track.report import Work, sample_frames, write_report
 from headcast.track.statistics import statistics
@@ -50,10 +50,13 @@ class RunRequest:
     """Head model by name or path, as `load_model_for_tracking` takes it."""
     config: TrackConfig = field(default_factory=TrackConfig)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    together: tuple[str, ...] = ()
+    """Names of all clips that the person is solved from, this one's among them; empty where there is only this one."""
 
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
-        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare))}
+        together = {"together": list(self.together)} if self.together else {}
+        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare)), **together}
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def track_recording(
     """
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
-    if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
+    if resume and is_finished(paths):
         follow(perceive_steps(request.source, paths, request.prepare), *readers)  # refuses another recording
         return Run.open(folder)
     with ExitStack() as opened:
@@ -145,6 +148,19 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     Raises `InputError` where the folder may not be touched. A recording or a head model that cannot be read is found out first, so that
     a mistyped command leaves nothing behind.
     """
+    paths, leftovers = check_run(request, folder, resume=resume, overwrite=overwrite)
+    for leftover in leftovers:
+        leftover.unlink()
+    if overwrite:
+        _clear(paths)
+    write_json(paths.config, request.settings())
+    if not paths.about.is_file():
+        About(KIND, SCHEMA, {}, {"source": str(request.source), "finished": False}).save(paths.about)
+    return paths
+
+
+def check_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: bool) -> tuple[RunPaths, list[Path]]:
+    """Raises what keeps a run of this request from being begun in a folder; gives its paths and what a killed run left half written."""
     paths = RunPaths(folder)
     if resume and overwrite:
         raise ConfigError("--resume goes on with what is there and --overwrite throws it away: expected one of them, found both")
@@ -155,14 +171,7 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
         _admit(request, paths, resume, overwrite)
     check_recording(request.source, request.prepare)
     Given.of(request.config, load_head(request.model))
-    for leftover in leftovers:
-        leftover.unlink()
-    if overwrite:
-        _clear(paths)
-    write_json(paths.config, request.settings())
-    if not paths.about.is_file():
-        About(KIND, SCHEMA, {}, {"source": str(request.source), "finished": False}).save(paths.about)
-    return paths
+    return paths, list(leftovers)
 
 
 def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
@@ -174,16 +183,34 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
         if compilation is not None:
             yield from compilation.finish_steps()
     model = load_model_for_tracking(request.model)
-    about = About.load(paths.about, KIND, SCHEMA)
-    if "keyframes" in about.details:
+    if is_tracked(paths):
         yield Step("track", 1, 1, message="using the track that is already there")
     else:
-        result = yield from track_steps(rig, model, request.config)
-        if result.albedo is not None:
-            save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
-        result.track.save(paths.track)
-        details = {**about.details, "keyframes": list(result.keyframes), "peak_memory_mb": peak_memory_mb()}
-        About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
+        keep_result(paths, rig, (yield from track_steps(rig, model, request.config)))
+    return (yield from draw_steps(paths, rig, model))
+
+
+def is_tracked(paths: RunPaths) -> bool:
+    """Whether the run holds a track, finished or not."""
+    return "keyframes" in About.load(paths.about, KIND, SCHEMA).details
+
+
+def is_finished(paths: RunPaths) -> bool:
+    return bool(About.load(paths.about, KIND, SCHEMA).details.get("finished"))
+
+
+def keep_result(paths: RunPaths, rig: RigCapture, result: TrackResult) -> None:
+    """Writes what tracking found."""
+    about = About.load(paths.about, KIND, SCHEMA)
+    if result.albedo is not None:
+        save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
+    result.track.save(paths.track)
+    details = {**about.details, "keyframes": list(result.keyframes), "peak_memory_mb": peak_memory_mb()}
+    About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
+
+
+def draw_steps(paths: RunPaths, rig: RigCapture, model: HeadModel) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
+    """Draws the overlays of a tracked run; the generator's value is pictures for the report, by frame."""
     track = Track.load(paths.track)
     albedo = read_arrays(paths.albedo)["albedo"] if paths.albedo.is_file() else None
     captures = [one for one in rig.captures if isinstance(one, Capture)]
