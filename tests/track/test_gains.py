@@ -11,11 +11,15 @@ from headcast.capture import Calibration, RigCapture
 from headcast.geometry import Transform, angle_between
 from headcast.heads import open_head
 from headcast.track import Track, TrackConfig, track_capture
+from headcast.track.appearance import Texels, paint
+from headcast.track.clip import Clip
 from headcast.track.gain import robust_gain
-from headcast.track.light import sh_basis
+from headcast.track.light import AMBIENT, sh_basis
 from headcast.track.lighting import Brightness, Lighting, Unknown, possible_lights, solve_lighting
+from headcast.track.person_by_colours import skin_texels
 from headcast.track.points import rodrigues
 from headcast.track.rig import WORLD_FROM_CAMERA, Rig
+from headcast.track.sight import all_sights
 
 LIGHT = np.array([1.0, 0.3, 0.25, -0.1, 0.1, 0.2, 0.0, -0.2, 0.05])
 SIDE, FRAMES = 144, 6
@@ -133,3 +137,26 @@ def test_cameras_of_a_rig_may_be_exposed_differently():
     face = person.tracked.model.regions["face"]
     errors = [(one.head(person.tracked.model).vertices - truth)[face].norm(dim=-1).median() for one in (track, without)]
     assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["lamp on the camera", "lamp in the room"])
+def test_a_light_that_goes_along_with_the_camera_is_told_from_one_that_stays(follows):
+    poses = 8
+    turns = np.stack([rodrigues(np.array([0.0, 0.25 * (pose - 4), 0.0])) for pose in range(poses)])[None]
+    target = np.array([0.0, 0.0, 0.5])
+    rig = Rig(np.full((1, 2), 1.5 * SIDE), np.full((1, 2), SIDE / 2), turns, target - turns @ target, WORLD_FROM_CAMERA, np.zeros(3))
+    generator = np.random.default_rng(3)
+    person = some_person(generator, rig)
+    light = AMBIENT.copy()
+    light[3] = 0.5
+    person = person.changed(light=light, light_follows=follows)
+    states = turning_states(poses, 0.05)
+    clip = Clip.of(RigCapture.single(shown_clip(person, states, SIDE, generator)), _CONFIG)
+    texels = Texels.of(person.tracked.surface, 256)
+    nobody = person.changed(light=AMBIENT, texture=None, light_follows=not follows)
+    seen = all_sights(nobody, list(clip.moments(None)), states)
+    painted = paint(nobody, texels, seen, 0.035, skin_texels(nobody, texels))
+    assert painted.light_follows == follows
+    assert painted.light[3] / painted.light[0] == pytest.approx(0.5, abs=0.15)
+    told = paint(nobody.changed(fixed=frozenset({"light_follows"})), texels, seen, 0.035, skin_texels(nobody, texels))
+    assert told.light_follows != follows
