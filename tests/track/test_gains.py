@@ -141,6 +141,7 @@ def test_cameras_of_a_rig_may_be_exposed_differently():
 
 @pytest.mark.parametrize("follows", [True, False], ids=["lamp on the camera", "lamp in the room"])
 def test_a_light_that_goes_along_with_the_camera_is_told_from_one_that_stays(follows):
+    """By a head that turns: on one that is still in its room, the light of the room is as well a part of the albedo."""
     poses = 8
     turns = np.stack([rodrigues(np.array([0.0, 0.25 * (pose - 4), 0.0])) for pose in range(poses)])[None]
     target = np.array([0.0, 0.0, 0.5])
@@ -150,7 +151,7 @@ def test_a_light_that_goes_along_with_the_camera_is_told_from_one_that_stays(fol
     light = AMBIENT.copy()
     light[3] = 0.5
     person = person.changed(light=light, light_follows=follows)
-    states = turning_states(poses, 0.05)
+    states = turning_states(poses, 0.6)
     clip = Clip.of(RigCapture.single(shown_clip(person, states, SIDE, generator)), _CONFIG)
     texels = Texels.of(person.tracked.surface, 256)
     nobody = person.changed(light=AMBIENT, texture=None, light_follows=not follows)
