@@ -16,12 +16,14 @@ VERBS = {
     "prepare": "Detect landmarks and mattes in a recording and keep them in a folder.",
     "parse": "Label what each pixel of a finished run shows (skin, eyes, hair, cloth …) and which way its surface faces.",
     "cameras": "Show what is known of the cameras of a recording, and write it as a camera file.",
+    "avatar": "Build a photoreal head that can be posed, from a finished run or a recording.",
+    "animate": "Drive an avatar and write the video.",
     "export": "Write a finished run in another format.",
     "combine": "Combine data sets of one person into one to train on.",
     "convert": "Turn the expressions of one head model into those of another.",
     "view": "Show a finished run in the browser.",
     "synth": "Render a video of a head whose every parameter is known.",
-    "evaluate": "Compare a run with the truth.",
+    "evaluate": "Compare a run with the truth, or an avatar with a recording.",
     "demo": "Run the whole chain on a photo and on a video that it renders itself.",
     "doctor": "Say what is installed, which back ends work, what is missing and how to get it.",
 }
@@ -45,7 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HeadcastError as error:
         return _trouble(arguments, str(error))
     except KeyboardInterrupt:
-        _say("Stopped. What was finished is kept; run the same command with --resume to go on." if "track" in arguments[:1] else "Stopped.")
+        _say(
+            "Stopped. What was finished is kept; run the same command with --resume to go on."
+            if {"track", "avatar"} & set(arguments[:1])
+            else "Stopped."
+        )
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output (such as `head`) has gone; nothing is wrong, but Python would complain when it closes stdout.

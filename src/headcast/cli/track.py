@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 
 from headcast.capture import PrepareConfig
+from headcast.capture.rigs import RigChoice
 from headcast.cli.progress import ProgressBar
 from headcast.store import read_json
 from headcast.track.clip_runs import track_recordings
@@ -19,6 +20,7 @@ def track(
     out: Path,
     more: tyro.conf.Positional[tuple[Path, ...]] = (),
     config: Annotated[TrackConfig, tyro.conf.arg(name="")] = TrackConfig(),  # noqa: B008
+    choice: Annotated[RigChoice, tyro.conf.arg(name="")] = RigChoice(),  # noqa: B008
     model: str = "open",
     resume: bool = False,
     overwrite: bool = False,
@@ -28,15 +30,16 @@ def track(
     """Track the head through a video: pose, expression, shape, looks and camera, with a report.
 
     Args:
-        video: Video, animated GIF, photo, folder of pictures, a pattern such as 'folder/color_*.png', or what 'headcast prepare' wrote.
+        video: Video, animated GIF, photo, folder of pictures, a pattern such as 'folder/color_*.png', what 'headcast prepare' wrote, or a recording
+            that 'headcast cameras' understands.
         more: Further recordings of the same person, who is then solved from all of them; light, camera and poses are each recording's own.
         out: Folder to write the run to; of several recordings, a run in a folder of each one's name in it.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
-        resume: Go on with a run that was interrupted; settings must be the same.
+        resume: Go on with a run that was interrupted, or behind the --stages of one that is finished; other settings must be the same.
         overwrite: Remove what an earlier run wrote to the folder and start anew.
         tensorboard: Also write TensorBoard curves.
     """
-    request = RunRequest(video, model, config, prepare)
+    request = RunRequest(video, model, config, prepare, choice)
     how = {"resume": resume, "overwrite": overwrite, "tensorboard": tensorboard}
     with ProgressBar() as bar:
         if more:

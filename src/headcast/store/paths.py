@@ -203,6 +203,73 @@ class FitPaths(RunPaths):
 
 
 @dataclass(frozen=True)
+class AvatarPaths:
+    """Files of an avatar."""
+
+    root: Path
+
+    @property
+    def about(self) -> Path:
+        return self.root / "about.json"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def split(self) -> Path:
+        """Which frames trained, and which were held out."""
+        return self.root / "split.json"
+
+    @property
+    def arrays(self) -> Path:
+        """Everything that is needed to show it, beside its head model."""
+        return self.root / "avatar.npz"
+
+    @property
+    def rest(self) -> Path:
+        """How the recorded head rests, and the camera that saw it."""
+        return self.root / "rest.npz"
+
+    @property
+    def run(self) -> Path:
+        """The track of a recording that the avatar was built from without one."""
+        return self.root / "run"
+
+    @property
+    def steps(self) -> Path:
+        return self.root / "steps.jsonl"
+
+    @property
+    def evaluation(self) -> "AvatarEvaluationPaths":
+        return AvatarEvaluationPaths(self.root / "evaluation")
+
+
+@dataclass(frozen=True)
+class AvatarEvaluationPaths:
+    """Files of an avatar's comparison with a recording."""
+
+    root: Path
+
+    @property
+    def values(self) -> Path:
+        return self.root / "evaluation.json"
+
+    @property
+    def page(self) -> Path:
+        return self.root / "evaluation.html"
+
+    @property
+    def comparison(self) -> Path:
+        """Video: recorded, avatar, error."""
+        return self.root / "comparison.mp4"
+
+    @property
+    def novel_views(self) -> Path:
+        return self.root / "novel_views.png"
+
+
+@dataclass(frozen=True)
 class SyntheticPaths:
     """Files of a rendered clip whose every parameter is known."""
 

@@ -13,7 +13,7 @@ from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
 from headcast.track.light import AMBIENT, gamma_shading
 from headcast.track.lighting import Brightness, Lighting, Unknown, possible_lights, solve_lighting, thinned, unexplained
-from headcast.track.person import FACE_OVAL, Person
+from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.sight import Sight
 from headcast.track.surface import Surface
@@ -249,8 +249,7 @@ def _lighting(person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarra
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:
     """How far towards the rim of the face each texel lies, seen from the front: 0 at its middle, 1 on the oval of the landmarks."""
-    points = person.tracked.landmarks.template[:, :2].astype(np.float64)
-    oval = points[FACE_OVAL]
+    oval = person.tracked.face_oval.astype(np.float64)
     centre = (oval.min(0) + oval.max(0)) / 2
     around = oval - centre
     angle = np.arctan2(around[:, 1], around[:, 0])
@@ -289,11 +288,11 @@ def fill_texture(
     known[row, column] = 1
     color[row, column] = albedo[good]
     sure[row, column] = certainty[good]
-    filled = _pull_push(color, known)
+    filled = pull_push(color, known)
     return np.ascontiguousarray(np.concatenate([filled, sure[..., None]], -1), np.float32)
 
 
-def _pull_push(color: Float[np.ndarray, "height width 3"], known: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width 3"]:
+def pull_push(color: Float[np.ndarray, "height width 3"], known: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width 3"]:
     """Unknown texels from ever coarser means of the known ones (Grossman & Dally 1998)."""
     if min(known.shape) <= 2:
         total = max(float(known.sum()), 1e-6)
@@ -302,6 +301,6 @@ def _pull_push(color: Float[np.ndarray, "height width 3"], known: Float[np.ndarr
     size = ((known.shape[1] + 1) // 2, (known.shape[0] + 1) // 2)
     weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     summed = cv2.resize(color * known[..., None], size, interpolation=cv2.INTER_AREA)
-    coarse = _pull_push(summed / np.maximum(weight, 1e-6)[..., None], (weight > 0).astype(np.float32))
+    coarse = pull_push(summed / np.maximum(weight, 1e-6)[..., None], (weight > 0).astype(np.float32))
     back = cv2.resize(coarse, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.where(known[..., None] > 0, color, back).astype(np.float32)

@@ -12,6 +12,7 @@ from headcast.errors import InputError
 from headcast.track.config import TrackConfig
 from headcast.track.frame import ROBUST
 from headcast.track.keyframes import choose_keyframes
+from headcast.track.marks import Marks
 from headcast.track.observation import Moment, Observation, observe
 from headcast.track.prefetch import ahead
 from headcast.track.sequence import Clock
@@ -73,7 +74,7 @@ class Clip:
         best = cameras[np.argmax(trust)]
         capture = self.rig.captures[best]
         wanted = count if len(cameras) == 1 else max(min(count, _KEY_VIEWS // len(cameras)), _LEAST_KEYFRAMES)
-        return choose_keyframes(capture.landmarks_px, capture.confidence, self.seen[best], wanted)
+        return choose_keyframes(capture.landmarks_px, capture.confidence, self.seen[best], wanted, eyes=Marks.of(capture.layouts).eyes)
 
     def spread(self) -> list[Moment]:
         """Frames spread evenly over the clip: keyframes show what is rare, these what is usual."""
@@ -100,15 +101,18 @@ class Clip:
 
     def _views(self, camera: int, chosen: Int[np.ndarray, "chosen"]) -> Iterator[Observation]:
         capture, depth = self.rig.captures[camera], self.rig.depth_of(camera)
+        marks = Marks.of(capture.layouts)
         levels = int(np.clip(np.log2(self.side_px / _COARSEST_PX) + 1, 1, len(ROBUST)))
         for frame_idx, rgb, matte in capture.frames(chosen[self.seen[camera][chosen]]):
             points, confidence = capture.landmarks_px[frame_idx], capture.confidence[frame_idx]
             measured = None if depth is None else depth(frame_idx)
-            yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera, measured)
+            yield observe(
+                frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera, measured, marks.outline(points)
+            )  # fmt: skip
 
 
 def _source_side(capture: Recorded) -> int:
-    landmarks = capture.landmarks_px[np.asarray(capture.found, bool)]
+    landmarks = Marks.of(capture.layouts).outline(capture.landmarks_px[np.asarray(capture.found, bool)])
     if not len(landmarks):
         return 32
     size = (landmarks.max(1) - landmarks.min(1)).max(1)

@@ -10,6 +10,7 @@ from headcast.solve.step import Step, follow
 from headcast.solve.step_curves import StepCurves
 from headcast.solve.step_log import StepLog
 from headcast.store import RunPaths
+from headcast.track.clips import Clips
 from headcast.track.compilation import compiling
 from headcast.track.models import load_model_for_tracking
 from headcast.track.pipeline import track_clips_steps
@@ -40,7 +41,7 @@ def requests_of(sources: Sequence[Path], request: RunRequest) -> dict[str, RunRe
         if name in named:
             raise ConfigError(f"expected recordings of different names, found {name!r} twice; rename one of them: {named[name]}, {source}")
         named[name] = source
-    return {name: RunRequest(source, request.model, request.config, request.prepare, tuple(named)) for name, source in named.items()}
+    return {name: RunRequest(source, request.model, request.config, request.prepare, request.choice, tuple(named)) for name, source in named.items()}
 
 
 def track_recordings(
@@ -81,7 +82,7 @@ def track_recordings(
         if all(is_finished(paths) for paths in every.values()):
             return {name: Run.open(paths.root) for name, paths in every.items()}
         model = load_model_for_tracking(request.model)
-        if not all(is_tracked(paths) for paths in every.values()):
+        if not all(is_tracked(every[name], request, Clips.of(list(rigs.values()))) for name in every):
             logs = tuple(reader for one in own.values() for reader in one[: len(one) - len(readers)])
             results = follow(track_clips_steps(list(rigs.values()), model, request.config), *logs, *readers)
             for (name, paths), result in zip(every.items(), results, strict=True):
@@ -94,7 +95,7 @@ def _perceived(requests: dict[str, RunRequest], every: dict[str, RunPaths], own:
     rigs = {}
     with compiling() as compilation:
         for name, one in requests.items():
-            rig = follow(perceive_steps(one.source, every[name], one.prepare), *own[name])
+            rig = follow(perceive_steps(one.source, every[name], one.prepare, one.choice), *own[name])
             if not rig.found.any():
                 raise InputError(
                     f"expected a face in every recording, found none in the {rig.frame_count} frames of {name!r}. "

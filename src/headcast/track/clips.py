@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from headcast.capture import Calibration, Recorded, RigCapture
+from headcast.errors import InputError
 from headcast.track.rig import Rig
 
 _PAUSE_S = 10.0
@@ -45,6 +46,10 @@ class _Placed:
     @property
     def center_px(self) -> tuple[float, float]:
         return self.own.center_px
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        return self.own.layouts
 
     @property
     def frame_count(self) -> int:
@@ -100,7 +105,10 @@ class Clips(RigCapture):
         return cls(captures, calibrations, None, tuple(depths) if any(depths) else (), tuple(parts))
 
     def __post_init__(self) -> None:
-        """Each clip was checked by itself; they need not have as many frames or know as much."""
+        """Each clip was checked by itself; they need not have as many frames or know as much, but show the same landmarks."""
+        layouts = {capture.layouts for capture in self.captures}
+        if len(layouts) > 1:
+            raise InputError(f"expected the same landmarks of all clips, found {' and '.join(', '.join(names) for names in sorted(layouts))}")
 
     @property
     def ranges(self) -> list[tuple[slice, slice]]:
@@ -118,6 +126,10 @@ class Clips(RigCapture):
     @property
     def cameras_at_once(self) -> int:
         return max(part.cameras_at_once for part in self.parts)
+
+    @property
+    def sees_height(self) -> bool:
+        return any(part.sees_height for part in self.parts)
 
     @property
     def measured(self) -> bool:

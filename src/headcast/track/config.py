@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from headcast.errors import ConfigError
+from headcast.track.stages import UNKNOWNS, Stage, Unknown, check_order, planned, usual_stages
+
+_MOST_LEVELS = 3
+"""Of the pictures, see `headcast.track.frame.ROBUST`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,12 @@ class TrackConfig:
 
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
+    stages: tuple[str, ...] | None = None
+    """Which stages, in order, out of landmarks, rigid, all, texture, offsets, sequential, global; each maybe with how often it goes round, as in
+    all:4. Those of the mode where left away. A run is continued with --resume and a list that begins with its own."""
+    hold: tuple[Unknown, ...] = ()
+    """What is not solved: it stays as given, or else where it starts (the mean face at rest, a usual lens, even light; rotation and translation
+    where a frame's landmarks first put the head)."""
     focal_px: float | None = None
     """Focal length in pixels of the source where it is known; solved otherwise."""
     given: Path | None = None
@@ -110,3 +120,17 @@ class TrackConfig:
             raise ConfigError(f"focal_px must be positive, found {self.focal_px}")
         if self.keyframes < 1:
             raise ConfigError(f"keyframes must be at least 1, found {self.keyframes}")
+        strange = [name for name in self.hold if name not in UNKNOWNS]
+        if strange:
+            raise ConfigError(f"expected what to hold out of {', '.join(UNKNOWNS)}, found {strange[0]!r}")
+        stages = self.stage_list(sees_height=True)
+        check_order(stages, self.photometric, painted=self.given is not None)
+        if self.offsets == "off" and any(stage.name == "offsets" for stage in stages):
+            raise ConfigError("expected stage 'offsets' or --offsets off, found both")
+
+    def stage_list(self, sees_height: bool) -> tuple[Stage, ...]:
+        """The stages of a track; `sees_height` says whether several cameras or measured depth can see how far skin stands out."""
+        offsets = self.offsets == "on" or (self.offsets == "auto" and sees_height)
+        rounds = self.rounds if self.mode == "full" else -(-self.rounds // 3)
+        asked = usual_stages(self.mode, self.photometric, offsets) if self.stages is None else self.stages
+        return planned(asked, rounds, _MOST_LEVELS)

@@ -4,8 +4,9 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -13,30 +14,31 @@ import torch
 from jaxtyping import Float
 
 from headcast.capture import Recorded, RigCapture
+from headcast.errors import ConfigError
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
 from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
-from headcast.track.appearance import Texels, paint
+from headcast.track.appearance import Texels
 from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
 from headcast.track.clips import Clips, parts_of, rig_of_clip, rigs_together, values_of_clip
 from headcast.track.config import TrackConfig
 from headcast.track.consensus import agreeing
-from headcast.track.evidence import independent_share
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment
-from headcast.track.offsets import solve_offsets
 from headcast.track.person import Person, TrackedModel, interocular
-from headcast.track.person_by_colours import coarse_to_fine, skin_texels, solve_by_colours
-from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_landmarks
+from headcast.track.person_by_colours import skin_texels
+from headcast.track.person_fit import SharedPrior
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
 from headcast.track.quality import FrameQuality, measure_frame
 from headcast.track.rig import Rig
-from headcast.track.sequence import linearise, smooth, track_forward
-from headcast.track.sight import all_sights
+from headcast.track.scene import Scene
+from headcast.track.sequence import carried_over
+from headcast.track.stage_steps import Material, Steps, by_colours, by_landmarks, offsets, sequential, texture, together
+from headcast.track.stages import EVERYTHING, Stage, StageName, check_continued, check_order
 from headcast.track.track import Track
 
 _FULL_INFORMATION_PX = 256
@@ -44,10 +46,15 @@ _FULL_INFORMATION_PX = 256
 Result = TypeVar("Result")
 _MEASURED_LATER = 4
 """Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
-_TYPICAL_SHARE = 0.06
-"""Share of independent pixels (`track.evidence`) that `TrackConfig.color_information` was chosen for."""
-_LEAST_EVIDENCE, _MOST_EVIDENCE = 0.5, 4.0
-"""How far what is measured may change it."""
+_WORK: dict[StageName, Callable[[Stage, Scene, Material], Steps]] = {
+    "landmarks": by_landmarks,
+    "rigid": by_landmarks,
+    "all": by_colours,
+    "texture": texture,
+    "offsets": offsets,
+    "sequential": sequential,
+    "global": together,
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class TrackResult:
     albedo_certainty: Float[np.ndarray, "height width"] | None
     """0 where no frame showed the texel, up to 1."""
     keyframes: tuple[int, ...]
+    stages: tuple[str, ...]
+    """Those it is the result of, as `Stage.spec`."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time per stage."""
     peak_memory_mb: float = 0.0
@@ -84,107 +93,140 @@ def _finished(steps: Generator[Step, None, Result]) -> Result:
             return end.value
 
 
-def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
-    """Tracks a head, one `Step` per unit of work; the generator's value is the result.
+def track_steps(
+    capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig, checkpoint: Path | None = None
+) -> Generator[Step, None, TrackResult]:
+    """Tracks a head, stage by stage, one `Step` per unit of work; the generator's value is the result.
+
+    The step behind each stage, and some within long ones, carry the `Scene` that the work could go on from.
+
+    Args:
+        checkpoint: Where such a scene was saved, to go on from it.
 
     Raises:
         InputError: no frame shows a face; or the cameras of a rig do not agree with what they see.
+        ConfigError: the stages make no sense for this clip, or do not go on from those of the checkpoint.
+        FormatError: the checkpoint is broken or of another clip.
     """
-    return (yield from track_clips_steps((capture,), model, config))[0]
+    return (yield from track_clips_steps((capture,), model, config, checkpoint))[0]
 
 
 @with_quiet_blas
 def track_clips_steps(
-    clips: Sequence[Recorded | RigCapture], model: HeadModel, config: TrackConfig
+    clips: Sequence[Recorded | RigCapture], model: HeadModel, config: TrackConfig, checkpoint: Path | None = None
 ) -> Generator[Step, None, tuple[TrackResult, ...]]:
-    """The same for several clips of one person, who is solved from all of them; the generator's value has a result for each."""
+    """The same for several clips of one person, who is solved from all of them; the generator's value has a result for each.
+
+    Only a single clip's work can go on from a checkpoint.
+    """
     rigs = [one if isinstance(one, RigCapture) else RigCapture.single(one) for one in clips]
     rig = rigs[0] if len(rigs) == 1 else Clips.of(rigs)
     clip = Clip.of(rig, config)
     config = replace(config, color_information=config.color_information * min(1.0, clip.side_px / _FULL_INFORMATION_PX) ** 2)
-    watch = _Watch()
-    person = _first_person(rig, model, config)
-
-    yield Step("person", 0, config.rounds, message="finding out who it is")
-    person, clip = _placed_cameras(person, clip, config)
-    key_idx = clip.keyframes(config.keyframes)
-    moments = list(clip.moments(key_idx))
-    prior = _shared_prior(rig, person, config)
-    keyframes = solve_by_landmarks(person, moments, prior, config)
-    texels = Texels.of(person.tracked.surface, config.texture_px)
-    if config.photometric:
-        steps = config.rounds if config.mode == "full" else -(-config.rounds // 3)
-        for step, better in solve_by_colours(
-            keyframes, texels, prior, config, coarse_to_fine(len(moments[0].views[0].levels), steps, keyframes, clip.side_px)
-        ):
-            keyframes = better
-            yield step
-        times = float(np.clip(independent_share(keyframes) / _TYPICAL_SHARE, _LEAST_EVIDENCE, _MOST_EVIDENCE))
-        config = replace(config, color_information=config.color_information * times)
-    watch.stage("person")
-
-    refined = config.mode == "full" and config.photometric
-    states: dict[int, FrameState] = {}
-    quality: dict[int, FrameQuality] = {}
-    measuring: deque[tuple[int, Errand[FrameQuality]]] = deque()
-    for step, moment, state in track_forward(keyframes.person, clip.moments, clip.clock, config, clip.count):
-        states[moment.frame_idx] = state
-        if not refined:
-            measuring.append((moment.frame_idx, meanwhile(measure_frame, keyframes.person, moment, state)))
-        if len(measuring) > _MEASURED_LATER:
-            idx, errand = measuring.popleft()
-            quality[idx] = errand.result()
-        yield step
-    quality.update((idx, errand.result()) for idx, errand in measuring)
-    watch.stage("frames")
-
-    if refined:
-        before = keyframes.person
-        keyframes = replace(keyframes, states=tuple(states[moment.frame_idx] for moment in keyframes.moments))
-        again = coarse_to_fine(1, config.rounds * 3 // 2, keyframes, clip.side_px)
-        for step, better in solve_by_colours(keyframes, texels, prior, config, again, "person again"):
-            keyframes = better
-            yield step
-        spread, skin = clip.spread(), skin_texels(keyframes.person, texels)
-        if config.offsets == "on" or (config.offsets == "auto" and (rig.cameras_at_once > 1 or rig.depths)):
-            yield Step("offsets", 0, 1, message="what the skin adds to the identity")
-            keyframes = replace(keyframes, person=solve_offsets(keyframes, texels, skin, config))
-        watch.stage("person again")
-        for turn, (steps, whose) in enumerate((((2, 2), before), ((1,), None)), start=1):
-            fits = {}
-            for step, idx, fit in linearise(keyframes.person, clip.moments, states, config, steps, f"refine {turn}", whose):
-                fits[idx] = fit
-                yield step
-            states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
-            # The light stays what the keyframes say: frames from all over the clip show less turning, and light that turning does not show runs off.
-            lit = keyframes.person.changed(fixed=keyframes.person.fixed | {"light"})
-            seen = all_sights(lit, spread, [states[moment.frame_idx] for moment in spread])
-            painted = paint(lit, texels, seen, config.sigmas.color, skin)
-            keyframes = replace(keyframes, person=painted.changed(fixed=keyframes.person.fixed))
-        watch.stage("refine")
-
-        person, found = keyframes.person, states
-
-        def measured(moment: Moment) -> tuple[int, FrameQuality]:
-            return moment.frame_idx, measure_frame(person, moment, found[moment.frame_idx])
-
-        for done, (idx, one) in enumerate(mapped(measured, clip.moments(None)), start=1):
-            quality[idx] = one
-            yield Step("measure", done, clip.count, quality[idx].numbers, frame_idx=idx)
-        watch.stage("measure")
-    texture = keyframes.person.texture
-    chosen = {int(idx): int(idx) for idx in key_idx}
+    start, stages = _first_person(rig, model, config), config.stage_list(rig.sees_height)
+    check_order(stages, config.photometric, start.texture is not None)
+    if not config.photometric and not rig.depths and any(stage.name == "offsets" for stage in stages):
+        raise ConfigError("stage 'offsets' needs colours or measured depth to see the skin by, found neither: leave out --no-photometric")
+    if checkpoint is None:
+        scene = _first_scene(clip, start, config)
+    else:
+        scene = Scene.load(checkpoint, start, rig.frame_count)
+        check_continued(scene.begun, [stage.spec for stage in stages])
+    clip = replace(clip, seen=scene.seen)
+    texels = Texels.of(start.tracked.surface, config.texture_px)
+    material = Material(clip, scene.keyframe_idx, _shared_prior(rig, start, config), config, texels, skin_texels(start, texels))
+    watch, measuring = _Watch(), _Measuring(scene.person)
+    for stage in stages[len(scene.stages) :]:
+        held = replace(scene, person=scene.person.changed(fixed=start.fixed | (EVERYTHING - stage.free)))
+        if stage.name == "sequential" and stage is stages[-1]:
+            measuring = _Measuring(scene.person)
+            work = sequential(stage, held, material, measuring.begin)
+        else:
+            work = _WORK[stage.name](stage, held, material)
+        scene, last = yield from _relayed(work)
+        scene = replace(scene, person=scene.person.changed(fixed=start.fixed), stages=(*scene.stages, stage.spec), under_way="", times=0)
+        watch.stage(stage.label)
+        yield Step(last.stage, last.total, last.total, checkpoint=scene)
+    states, quality = yield from _measured(scene, material, measuring.results())
+    watch.stage("measure")
+    texture = scene.person.texture
+    chosen = {int(idx): int(idx) for idx in scene.keyframe_idx}
     return tuple(
         TrackResult(
-            track=_assemble(part, _of_clip(keyframes, rig, number), values_of_clip(states, rig, number), _quality_of_clip(quality, rig, number)),
+            track=_assemble(part, _of_clip(scene, rig, number), values_of_clip(states, rig, number), _quality_of_clip(quality, rig, number), config),
             albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
             albedo_certainty=None if texture is None else texture[..., 3],
             keyframes=tuple(values_of_clip(chosen, rig, number)),
+            stages=scene.stages,
             seconds=dict(watch.seconds),
             peak_memory_mb=_peak_memory_mb(),
         )
         for number, part in enumerate(parts_of(rig))
     )
+
+
+def _relayed(work: Steps) -> Generator[Step, None, tuple[Scene, Step]]:
+    """The steps of a stage; its scene, and the last of its steps."""
+    while True:
+        try:
+            last = next(work)
+        except StopIteration as end:
+            return end.value, last
+        yield last
+
+
+def _first_scene(clip: Clip, person: Person, config: TrackConfig) -> Scene:
+    """The scene before anything is solved: of several cameras, where the head itself says that they stand."""
+    person, clip = _placed_cameras(person, clip, config)
+    return Scene(person, clip.seen, clip.keyframes(config.keyframes))
+
+
+class _Measuring:
+    """Measures frames beside the work that solves the next ones."""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+        self._waiting: deque[tuple[int, Errand[FrameQuality]]] = deque()
+        self._done: dict[int, FrameQuality] = {}
+
+    def begin(self, moment: Moment, state: FrameState) -> None:
+        self._waiting.append((moment.frame_idx, meanwhile(measure_frame, self._person, moment, state)))
+        if len(self._waiting) > _MEASURED_LATER:
+            self._take()
+
+    def results(self) -> dict[int, FrameQuality]:
+        """Of all frames that were begun."""
+        while self._waiting:
+            self._take()
+        return self._done
+
+    def _take(self) -> None:
+        idx, errand = self._waiting.popleft()
+        self._done[idx] = errand.result()
+
+
+def _measured(
+    scene: Scene, material: Material, known: Mapping[int, FrameQuality]
+) -> Generator[Step, None, tuple[Mapping[int, FrameState], Mapping[int, FrameQuality]]]:
+    """States and quality of the frames of the track: of the keyframes alone where no others were followed.
+
+    Frames that were followed before the person changed are carried over, their landmarks staying where they were in the pictures.
+    """
+    person, config = scene.person, material.config_for(scene)
+    states = dict(scene.states or zip(scene.keyframe_idx.tolist(), scene.keyframe_states, strict=True))
+    quality = dict(known)
+    missing = np.array([idx for idx in sorted(states) if idx not in quality], np.int64)
+
+    def measured(moment: Moment) -> tuple[int, FrameState, FrameQuality]:
+        state = states[moment.frame_idx]
+        if scene.before is not None:
+            state = carried_over(scene.before, person, moment, state, config)
+        return moment.frame_idx, state, measure_frame(person, moment, state)
+
+    for done, (idx, state, one) in enumerate(mapped(measured, material.clip.moments(missing)), start=1):
+        states[idx], quality[idx] = state, one
+        yield Step("measure", done, len(missing), one.numbers, frame_idx=idx)
+    return states, quality
 
 
 def _placed_cameras(person: Person, clip: Clip, config: TrackConfig) -> tuple[Person, Clip]:
@@ -212,13 +254,11 @@ def _quality_of_clip(quality: Mapping[int, FrameQuality], capture: RigCapture, n
     return {idx: replace(one, gains={camera - first: gain for camera, gain in one.gains.items()}) for idx, one in own.items()}
 
 
-def _of_clip(keyframes: Keyframes, capture: RigCapture, number: int) -> Keyframes:
-    """The person as one clip has it; the clip's cameras, their light and what is known of the first one's focal length."""
-    person = keyframes.person
-    first = capture.clip_of_camera.index(number)
+def _of_clip(scene: Scene, capture: RigCapture, number: int) -> Scene:
+    """The scene with the person as one clip has it: that clip's cameras and light."""
+    person = scene.person
     light = person.all_lights[number]
-    alone = person.changed(rig=rig_of_clip(person.rig, capture, number), light=light, lights=None)
-    return replace(keyframes, person=alone, log_focal_sigma=keyframes.log_focal_sigma[first:])
+    return replace(scene, person=person.changed(rig=rig_of_clip(person.rig, capture, number), light=light, lights=None))
 
 
 class _Watch:
@@ -238,7 +278,7 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
     """The model's mean head, with what the user gave."""
     given = Given.of(config, model)
     rig = rigs_together([_first_rig(part, given) for part in parts_of(capture)], capture)
-    tracked = TrackedModel.of(model, config.sigmas)
+    tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts)
     gains = config.gains == "on" or (config.gains == "auto" and (capture.cameras_at_once > 1 or capture.moving))
     unknown = Person(
         tracked=tracked,
@@ -249,8 +289,10 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         gain_sigma=config.sigmas.log_gain if gains else None,
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
+    if given.landmark_offsets is not None:
+        values["landmark_offsets"] = tracked.marks.from_mediapipe(given.landmark_offsets)
     said = frozenset() if config.light == "auto" else {"light_follows"}
-    known = unknown.changed(**values, light_follows=config.light == "camera", fixed=given.fixed | said)
+    known = unknown.changed(**values, light_follows=config.light == "camera", fixed=given.fixed | frozenset(config.hold) | said)
     return known.lit(np.tile(known.light, (len(parts_of(capture)), 1, 1)))
 
 
@@ -271,12 +313,12 @@ def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> S
         known = calibration.focal_px is not None or "focal_px" in person.fixed
         widths.append(1e-6 if known else sigmas.log_focal_hint if one.focal_hint_px else sigmas.log_focal)
     size = sigmas.log_size_measured if capture.measured else sigmas.log_size
-    return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size, "identity" in person.fixed)
+    return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size)
 
 
-def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality]) -> Track:
+def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality], config: TrackConfig) -> Track:
     """The Track: frames without a face are filled from their neighbours and stay marked."""
-    person, model = keyframes.person, keyframes.person.tracked.model
+    person, model = scene.person, scene.person.tracked.model
     count, rig = capture.frame_count, person.rig
     valid = np.array([idx in states for idx in range(count)])
     known = np.flatnonzero(valid)
@@ -287,8 +329,7 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
 
     rotation = np.stack([rig.world_rotation @ states[idx].rotation for idx in filled])
     translation = np.stack([rig.world_rotation @ states[idx].translation + rig.world_translation for idx in filled])
-    eyes = np.max([interocular(np.asarray(one.landmarks_px)) for one in capture.captures], axis=0)
-    fixed = "focal_px" in person.fixed or capture.calibrations[0].focal_px is not None
+    eyes = np.max([interocular(np.asarray(one.landmarks_px), person.tracked.marks.eyes) for one in capture.captures], axis=0)
     return Track(
         model_name=model.name,
         identity=torch.from_numpy(person.identity.astype(np.float32)),
@@ -299,11 +340,11 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         world_from_head=Transform(torch.from_numpy(rotation.astype(np.float32)), torch.from_numpy(translation.astype(np.float32))),
         cameras=tuple(_camera(rig, camera, one.size) for camera, one in enumerate(capture.captures)),
         camera_names=tuple(one.name for one in capture.calibrations),
-        focal_sigma_px=0.0 if fixed else float(keyframes.log_focal_sigma[0] * person.rig.focal_px[0].mean()),
+        focal_sigma_px=float(_log_focal_sigma(capture, scene, config) * person.rig.focal_px[0].mean()),
         time_s=torch.from_numpy(np.asarray(capture.main.time_s, np.float32)),
         valid=torch.from_numpy(valid),
         light=torch.from_numpy(person.light.astype(np.float32)),
-        landmark_offsets=torch.from_numpy(person.landmark_offsets.astype(np.float32)),
+        landmark_offsets=torch.from_numpy(person.tracked.marks.of_mediapipe(person.landmark_offsets).astype(np.float32)),
         landmark_error_px=over_frames(lambda idx: quality[idx].landmark_error_px),
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
@@ -321,6 +362,15 @@ def _gains(capture: RigCapture, quality: Mapping[int, FrameQuality]) -> Float[np
         for camera, gain in one.gains.items():
             gains[camera, frame_idx] = gain
     return gains
+
+
+def _log_focal_sigma(capture: RigCapture, scene: Scene, config: TrackConfig) -> float:
+    """How well the first camera's focal length is known: 0 where it was given, as guesses are where it was held."""
+    if capture.calibrations[0].focal_px is not None or Given.of(config, scene.person.tracked.model).focal_px is not None:
+        return 0.0
+    if "focal_px" in scene.person.fixed:
+        return config.sigmas.log_focal_hint if capture.main.focal_hint_px else config.sigmas.log_focal
+    return scene.log_focal_sigma
 
 
 def _camera(rig: Rig, camera: int, size: tuple[int, int]) -> Camera:

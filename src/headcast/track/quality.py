@@ -96,13 +96,14 @@ def _measure_view(sight: Sight) -> FrameQuality:
             view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.face_weight, surface.uv, view.shading, person.texture
         )
         psnr = float(-10 * np.log10(max(error / count, 1e-10))) if count > 0 else 0.0
-    return FrameQuality(float(np.linalg.norm(residual, axis=1).mean()), psnr, silhouette_iou(view, picture.matte, observation), gains)
+    overlap = silhouette_iou(view, picture.matte, observation, person.tracked.marks.chin)
+    return FrameQuality(float(np.linalg.norm(residual, axis=1).mean()), psnr, overlap, gains)
 
 
-def silhouette_iou(view: View, matte: np.ndarray, observation: Observation) -> float:
-    """Intersection over union of the rendered head and the matte in the rows above the chin."""
-    chin = observation.levels[0].window.from_source(observation.landmarks[152])[1]
-    rows = int(np.clip(chin, 0, matte.shape[0]))
+def silhouette_iou(view: View, matte: np.ndarray, observation: Observation, chin: int) -> float:
+    """Intersection over union of the rendered head and the matte in the rows above the chin, the landmark of that number."""
+    lowest = observation.levels[0].window.from_source(observation.landmarks[chin])[1]
+    rows = int(np.clip(lowest, 0, matte.shape[0]))
     head, person = view.face[:rows] >= 0, matte[:rows] > 0.5
     union = np.count_nonzero(head | person)
     return np.count_nonzero(head & person) / union if union else 0.0

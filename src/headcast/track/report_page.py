@@ -121,11 +121,16 @@ def _warnings(found: Statistics) -> str:
 
 
 def _picture(frame: int, reason: str, picture: UInt8[ndarray, "height width 3"]) -> str:
+    return picture_element(f"Frame {frame}" + (f": {reason}" if reason else ""), picture, f"frame {frame}")
+
+
+def picture_element(caption: str, picture: UInt8[ndarray, "height width 3"], name: str = "") -> str:
+    """A figure that carries the picture in itself; `name` is read out in its place, the caption by default."""
     stream = BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=88)
     data = base64.b64encode(stream.getvalue()).decode()
-    said = f"Frame {frame}" + (f": {reason}" if reason else "")
-    return f'<figure class="panels"><img alt="frame {frame}" src="data:image/jpeg;base64,{data}"><figcaption>{escape(said)}</figcaption></figure>'
+    alt = escape(name or caption)
+    return f'<figure class="panels"><img alt="{alt}" src="data:image/jpeg;base64,{data}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def _over_time(track: Track, capture: Capture, found: Statistics) -> list[str]:
@@ -183,7 +188,8 @@ def _seconds(values: Mapping[str, Any]) -> str:
         f'<tr><td>{escape(stage)}</td><td>{seconds:.1f} s</td><td class="bar"><i style="width:{100 * seconds / longest:.1f}%"></i></td></tr>'
         for stage, seconds in values["seconds"].items()
     )
-    total = f"{values['total_seconds']:.1f} s in all on {values['cores']} cores"
+    stages = f"Stages, and how often each went round: {' '.join(values['stages'])}"
+    total = f"{values['total_seconds']:.1f} s in all on {values['cores']} cores. {escape(stages)}"
     return f'<div class="soft">{total}</div><table><tr><th>stage</th><th>time</th><th></th></tr>{rows}</table>'
 
 
