@@ -22,6 +22,8 @@ class Sigmas:
     """Opening of lips and eyelids, and irises between the corners of the eyes, same unit."""
     color: float = 0.035
     """Picture against model, gamma space 0–1."""
+    log_gain: float = 0.2
+    """Natural logarithm of a view's gain per channel of linear light, where gains are solved."""
     depth: float = 0.002
     """Measured depth, metres."""
     offset: float = 0.002
@@ -101,6 +103,12 @@ class TrackConfig:
     occlusions: Literal["off", "report", "leave-out"] = "report"
     """What covers the face (hands, microphones, hair): not looked for; named in the report; or also left out of shape, pose and texture once the
     frames were followed. A run that is resumed looks for it anew."""
+    gains: Literal["auto", "on", "off"] = "auto"
+    """Solve a gain per view and colour channel, for what exposure and white balance change from camera to camera and from frame to frame; auto: where
+    there are several cameras, or one that moves on a known path."""
+    light: Literal["auto", "room", "camera"] = "auto"
+    """What the light stays with where a camera moves on a known path: the room, or the camera, as that of a lamp on it does; auto: whichever explains
+    the pictures better."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True
