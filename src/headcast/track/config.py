@@ -75,7 +75,7 @@ class TrackConfig:
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
     stages: tuple[str, ...] | None = None
-    """Stages in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; with how often each goes round, as in all:4, where
+    """Stages in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; how often each goes round, as in all:4, where
     not as usual. Left away, those of the mode. With --resume the list may go on behind that of the run."""
     hold: tuple[str, ...] = ()
     """What stays as given, or where it starts, out of identity, focal_px, cameras (their poses), light, texture, landmark_offsets, rotation,
