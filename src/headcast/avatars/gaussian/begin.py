@@ -29,6 +29,8 @@ _SIDEWAYS = 0.35
 """Cosine between a triangle's normal and the line of sight under which it counts as seen from the side."""
 _BEYOND = 0.25
 """Share of the pictures in which hair must be seen beyond the outline of the mesh."""
+_FACING = 0.2
+"""Cosine of the angle at which a triangle must at least face a camera that gives it its colour."""
 _EDGE_PX = 5
 """Window in which a pixel must be all person for its colour to be taken: at the edge the background shines through."""
 _INSIDE = 0.95
@@ -100,13 +102,15 @@ def _colors(splats: BoundSplats, model: HeadModel, shots: Sequence[Shot], frames
         colors, matte = shot.colors()
         solid = torch.from_numpy(cv2.erode(matte.numpy(), np.ones((_EDGE_PX, _EDGE_PX)))) > 0.9
         depth = shot.camera.camera_from_world.points(points)[:, 2]
-        seen = here & solid[own] & (depth < _surface(model, shot)[own] + _HIDDEN_M)
+        sight = torch.nn.functional.normalize(points - shot.camera.camera_from_world.inverse().translation, dim=-1)
+        facing = -(sight * frame.rotation[splats.face, :, 2]).sum(-1)
+        seen = (here & solid[own] & (depth < _surface(model, shot)[own] + _HIDDEN_M)) * (facing - _FACING).clamp_min(0)
         total += seen[:, None] * colors[own]
         weight += seen
     seen = (weight > 0).numpy()
     if not seen.any():
         return torch.full_like(total, 0.5)
-    means = (total / weight.clamp_min(1)[:, None]).numpy()
+    means = (total / weight.clamp_min(1e-6)[:, None]).numpy()
     places = frames[0].origin[splats.face].numpy()
     means[~seen] = means[seen][cKDTree(places[seen]).query(places[~seen])[1]]
     return torch.from_numpy(means)
