@@ -94,7 +94,7 @@ def _placed(shot: Shot, points: Float[Tensor, "points 3"]) -> tuple[tuple[Int[Te
 
 
 def _colors(splats: BoundSplats, model: HeadModel, shots: Sequence[Shot], frames: Sequence[TriangleFrames]) -> Float[Tensor, "splats 3"]:
-    """Mean colours where splats are seen; those of the nearest seen one elsewhere."""
+    """Mean colours where splats are seen; elsewhere those of the nearest one of the same part of the head that is."""
     total, weight = torch.zeros(len(splats), 3), torch.zeros(len(splats))
     for shot, frame in zip(shots, frames):
         points = frame.origin[splats.face] + frame.scale[splats.face, None] * (frame.rotation[splats.face] @ splats.values[:, POSITION, None])[..., 0]
@@ -111,9 +111,21 @@ def _colors(splats: BoundSplats, model: HeadModel, shots: Sequence[Shot], frames
     if not seen.any():
         return torch.full_like(total, 0.5)
     means = (total / weight.clamp_min(1e-6)[:, None]).numpy()
-    places = frames[0].origin[splats.face].numpy()
-    means[~seen] = means[seen][cKDTree(places[seen]).query(places[~seen])[1]]
+    places, part = frames[0].origin[splats.face].numpy(), _parts(model)[splats.face].numpy()
+    for own in np.unique(part):
+        donors = seen & (part == own) if (seen & (part == own)).any() else seen
+        needy = ~seen & (part == own)
+        means[needy] = means[donors][cKDTree(places[donors]).query(places[needy])[1]]
     return torch.from_numpy(means)
+
+
+def _parts(model: HeadModel) -> Int[Tensor, "faces"]:
+    """Which triangles may lend each other their colour: all but ears and neck, ears, neck."""
+    part = torch.zeros(len(model.faces), dtype=torch.int64)
+    for number, name in enumerate(("neck", "ears"), start=1):
+        if name in model.regions:
+            part[model.regions[name][model.faces].any(-1)] = number
+    return part
 
 
 def _surface(model: HeadModel, shot: Shot) -> Float[Tensor, "height width"]:
