@@ -132,6 +132,7 @@ class Person:
             return self
         still = np.float32(0) if self.offsets is None else self.offsets
         return self.changed(offsets=still + self.moving.at(frame_idx), moving=None)
+
     def lit(self, lights: Float[np.ndarray, "clips 9 3"]) -> "Person":
         """The same in other light, of each clip."""
         return replace(self, light=lights[self.rig.clip(self.camera)], lights=lights if len(lights) > 1 else None)
