@@ -25,7 +25,7 @@ def evaluation_page(
     title: str,
     evaluation: AvatarEvaluation,
     shown: Sequence[tuple[str, UInt8[ndarray, "height width 3"]]],
-    views: UInt8[ndarray, "height width 3"],
+    views: UInt8[ndarray, "strip_height strip_width 3"],
     video: str,
 ) -> str:
     """The whole document.

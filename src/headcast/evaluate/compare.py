@@ -103,7 +103,7 @@ def _write(
     config: EvaluationConfig,
     evaluation: AvatarEvaluation,
     drawn: Mapping[int, UInt8[ndarray, "height width 3"]],
-    views: UInt8[ndarray, "height width 3"],
+    views: UInt8[ndarray, "strip_height strip_width 3"],
 ) -> None:
     with replace_file(paths.novel_views) as temporary:
         Image.fromarray(views).save(temporary)
