@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from conftest import bumpy_ball
 
-from headcast.geometry import Mesh
-from headcast.render import render_head
+from headcast.geometry import Camera, Mesh, matrix_from_quaternion
+from headcast.render import Splats, render_head, splat
 from headcast.render.kernels import cpu, cuda
 
 
@@ -51,9 +51,23 @@ def render_and_differentiate():
     ((textured.color + varied.color + tinted.color) * weights + textured.depth[..., None] * weights).sum().backward()
 
 
+def splat_and_differentiate():
+    generator = torch.Generator().manual_seed(3)
+    parts = [
+        0.1 * torch.randn(9, 3, generator=generator) + torch.tensor([0.0, 0.0, -0.6]),
+        matrix_from_quaternion(torch.randn(9, 4, generator=generator)),
+        0.02 + 0.05 * torch.rand(9, 3, generator=generator),
+        torch.rand(9, generator=generator),
+        torch.randn(9, 16, 3, generator=generator),
+    ]
+    parts[0][0, 2] = 0.4  # behind the camera
+    image = splat(Splats(*(part.requires_grad_() for part in parts)), Camera.looking_along_minus_z(14.0, (13, 11)), antialiased=True)
+    (image.features * torch.randn(image.features.shape, generator=generator)).sum().backward()
+
+
 def main():
     warnings.simplefilter("ignore")  # the simulator divides by zero in NumPy, which warns; the GPU does not
-    calls = record_calls(render_and_differentiate)
+    calls = record_calls(render_and_differentiate) + record_calls(splat_and_differentiate)
     assert {name for name, _, _ in calls} == set(cpu.__all__)
     for name, arguments, expected in calls:
         getattr(cuda, name)(*arguments)

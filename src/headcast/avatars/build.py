@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from headcast.avatars.avatar import KIND, SCHEMA, Avatar, save_avatar
 from headcast.avatars.frames import Footage, parsed_steps
+from headcast.avatars.gaussian import GaussianConfig, gaussian_steps
 from headcast.avatars.kinds import load_avatar
 from headcast.avatars.mesh.build import MeshConfig, mesh_steps
+from headcast.avatars.rest import AtRest
 from headcast.avatars.split import Split
 from headcast.errors import ConfigError, InputError
 from headcast.solve.step import Step, follow
@@ -19,7 +21,7 @@ from headcast.store import About, AvatarPaths, InputFile, RunPaths, half_written
 from headcast.track.run import FIT_KIND, Run, RunRequest, peak_memory_mb, track_recording
 from headcast.track.run import KIND as RUN_KIND
 
-KindName = Literal["mesh"]
+KindName = Literal["mesh", "gaussian"]
 _LEAST = 4
 """Training frames with a tracked face below which there is nothing to learn from."""
 _MOST_LOST = 0.5
@@ -38,6 +40,7 @@ class AvatarRequest:
     largest_px: int = 512
     """Longer side above which pictures are made smaller for training."""
     mesh: MeshConfig = field(default_factory=MeshConfig)
+    gaussian: GaussianConfig = field(default_factory=GaussianConfig)
 
     def __post_init__(self) -> None:
         if self.largest_px < 64:
@@ -46,7 +49,8 @@ class AvatarRequest:
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
         split = None if self.split is None else str(self.split)
-        return {"source": str(self.source), "kind": self.kind, "split": split, "largest_px": self.largest_px, self.kind: asdict(self.mesh)}
+        own = self.gaussian if self.kind == "gaussian" else self.mesh
+        return {"source": str(self.source), "kind": self.kind, "split": split, "largest_px": self.largest_px, self.kind: asdict(own)}
 
 
 def build_avatar(
@@ -76,6 +80,7 @@ def build_avatar(
         "peak_memory_mb": peak_memory_mb(),
     }
     split.write(paths.split)
+    AtRest.of(run.track, run.model).save(paths.rest)
     save_avatar(avatar, paths, facts, {"track": InputFile.of(run.paths.track)})
     return avatar, paths
 
@@ -83,6 +88,8 @@ def build_avatar(
 def _steps(request: AvatarRequest, run: Run, split: Split) -> Generator[Step, None, Avatar]:
     yield from parsed_steps(run)
     footage = Footage.of(run, around_head=True, largest_px=request.largest_px)
+    if request.kind == "gaussian":
+        return (yield from gaussian_steps(footage, split.train, request.gaussian))
     return (yield from mesh_steps(footage, split.train, request.mesh))
 
 
@@ -128,7 +135,7 @@ def _clear(paths: AvatarPaths) -> None:
     for folder in (paths.run, paths.evaluation.root):
         if folder.is_dir():
             shutil.rmtree(folder)
-    for file in (paths.config, paths.split, paths.arrays, paths.steps, paths.about):
+    for file in (paths.config, paths.split, paths.arrays, paths.rest, paths.steps, paths.about):
         file.unlink(missing_ok=True)
 
 

@@ -6,13 +6,14 @@ from types import MappingProxyType
 
 from headcast.avatars.avatar import KIND, SCHEMA, Avatar
 from headcast.avatars.baseline import BaselineAvatar
+from headcast.avatars.gaussian.avatar import GaussianAvatar
 from headcast.avatars.mesh.mesh_avatar import MeshAvatar
 from headcast.errors import FormatError, InputError
 from headcast.heads import HeadModel
 from headcast.store import About, AvatarPaths, read_arrays
 from headcast.track.models import load_model_for_tracking
 
-KINDS: Mapping[str, type[Avatar]] = MappingProxyType({kind.kind: kind for kind in (BaselineAvatar, MeshAvatar)})
+KINDS: Mapping[str, type[Avatar]] = MappingProxyType({kind.kind: kind for kind in (BaselineAvatar, MeshAvatar, GaussianAvatar)})
 """Every kind by its name."""
 
 

@@ -8,12 +8,15 @@ from headcast.render.interpolation import interpolate, label_image, smooth_norma
 from headcast.render.light import ambient_light, linear_from_srgb, sh_basis, shade, srgb_from_linear
 from headcast.render.lit import lit_texture
 from headcast.render.rendering import Rendering, image_positions, rasterize, rasterize_positions
+from headcast.render.splats import SplatImage, Splats, splat, view_colors
 from headcast.render.texture import mip_level, sample_texture
 
 __all__ = [
     "NEAR_M",
     "Coverage",
     "Rendering",
+    "SplatImage",
+    "Splats",
     "ambient_light",
     "antialias",
     "draw_mesh",
@@ -34,7 +37,9 @@ __all__ = [
     "sh_basis",
     "shade",
     "smooth_normals",
+    "splat",
     "srgb_from_linear",
     "surface_color",
     "vertex_normals",
+    "view_colors",
 ]

@@ -2,20 +2,28 @@
 
 import numpy as np
 
-from headcast.render.kernels import lit_cpu, meshes_cpu, pixels_cpu
+from headcast.render.kernels import lit_cpu, meshes_cpu, pixels_cpu, splats_cpu
 from headcast.render.kernels.lit_cpu import light_views
 from headcast.render.kernels.meshes_cpu import build_pyramid, build_pyramid_gradient, color_pixels, vertex_normals, vertex_normals_gradient
 from headcast.render.kernels.pixels_cpu import STRIPES, edge_blends, mip_levels, shade_views
 from headcast.render.kernels.raster_cpu import BAND_ROWS, fill_views, list_members, sort_faces
 from headcast.threads import in_parts, meanwhile
 
+SPLAT_GRAIN = 2000
+"""Splats for which waking another thread is worth while."""
+
 __all__ = [
     "blend_edges",
     "blend_edges_gradient",
+    "blend_splats",
+    "blend_splats_gradient",
     "build_pyramid",
     "build_pyramid_gradient",
     "color_pixels",
     "color_pixels_gradient",
+    "color_splats",
+    "color_splats_gradient",
+    "count_splats",
     "edge_blends",
     "edge_blends_gradient",
     "interpolate_views",
@@ -23,7 +31,10 @@ __all__ = [
     "light_texels_gradient",
     "light_views",
     "light_views_gradient",
+    "list_splats",
     "mip_levels",
+    "project_splats",
+    "project_splats_gradient",
     "rasterize",
     "rasterize_gradient",
     "sample_points",
@@ -148,3 +159,61 @@ def light_texels_gradient(uv, uv_faces, levels, face, weights, level, grad_albed
     parts = np.zeros((2, *grad_texels.shape), grad_texels.dtype)
     lit_cpu.scatter_lit_texels(uv, uv_faces, levels, face, weights, level, grad_albedo, parts)
     np.add(parts[0], parts[1], out=grad_texels)
+
+
+def project_splats(means, rotations, scales, opacities, view, height, width, near, dilation, compensate, shapes, extents, depth):
+    """Sets shapes (splats, 6), extents (splats, 3) and depth (splats,); see `splat_projection`."""
+    in_parts(
+        splats_cpu.project, len(means), means, rotations, scales, opacities, view, height, width, near, dilation, compensate, shapes, extents, depth,
+        grain=SPLAT_GRAIN,
+    )  # fmt: skip
+
+
+def project_splats_gradient(
+    means, rotations, scales, opacities, view, dilation, compensate, extents, grad_shapes, grad_depth, grad_means, grad_rotations, grad_scales,
+    grad_opacities,
+):  # fmt: skip
+    """Sets the gradients of means, rotations, scales and opacities."""
+    in_parts(
+        splats_cpu.project_gradient, len(means), means, rotations, scales, opacities, view, dilation, compensate, extents, grad_shapes, grad_depth,
+        grad_means, grad_rotations, grad_scales, grad_opacities, grain=SPLAT_GRAIN,
+    )  # fmt: skip
+
+
+def color_splats(means, eye, coefficients, out):
+    """Sets out (splats, 3) as seen from the point `eye`."""
+    in_parts(splats_cpu.color, len(means), means, eye, coefficients, out, grain=SPLAT_GRAIN)
+
+
+def color_splats_gradient(means, eye, coefficients, color, grad_color, grad_means, grad_coefficients):
+    """Sets the gradients of means and coefficients; color is what `color_splats` gave."""
+    in_parts(
+        splats_cpu.color_gradient, len(means), means, eye, coefficients, color, grad_color, grad_means, grad_coefficients, grain=SPLAT_GRAIN
+    )  # fmt: skip
+
+
+def count_splats(shapes, extents, rows, columns, counts):
+    """Sets counts (rows · columns,): how many splats enter each tile."""
+    counts.fill(0)
+    splats_cpu.count_members(shapes, extents, rows, columns, counts)
+
+
+def list_splats(order, shapes, extents, rows, columns, starts, members):
+    """Lists the splats of each tile in the given order, at starts[tile] to starts[tile + 1]."""
+    splats_cpu.list_members(order, shapes, extents, rows, columns, starts[:-1].copy(), members)
+
+
+def blend_splats(shapes, extents, features, starts, members, out, light):
+    """Sets out (h, w, 4), the blended features, and light (h, w), what the splats let through."""
+    in_parts(splats_cpu.blend_tiles, len(starts) - 1, shapes, extents, features, starts, members, out, light)
+
+
+def blend_splats_gradient(
+    shapes, extents, features, starts, members, out, light, grad_out, grad_light, grad_shapes, grad_features
+):  # fmt: skip
+    """Sets the gradients of shapes and features; out and light are what `blend_splats` gave."""
+    sums = np.empty((len(members), splats_cpu.SUMS), np.float32)
+    in_parts(
+        splats_cpu.differentiate_tiles, len(starts) - 1, shapes, extents, features, starts, members, out, light, grad_out, grad_light, sums
+    )  # fmt: skip
+    in_parts(splats_cpu.add_up, len(shapes), shapes, members, sums, grad_shapes, grad_features, grain=SPLAT_GRAIN)

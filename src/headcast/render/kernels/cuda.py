@@ -3,7 +3,8 @@
 Sums over pixels are atomic, so their last digits may differ from run to run.
 """
 
-from headcast.render.kernels import lit_cuda, pixels_cuda, points_cuda, raster_cuda
+from headcast.render.kernels import lit_cuda, pixels_cuda, points_cuda, raster_cuda, splats_cuda
+from headcast.render.kernels.splat_tiles import TILE
 
 
 def _zero(array) -> None:
@@ -146,3 +147,57 @@ def light_texels_gradient(uv, uv_faces, levels, face, weights, level, grad_albed
     """Sets the gradient of the texels (texels, 3) from that of the albedo at each pixel."""
     _zero(grad_texels)
     lit_cuda.texel_gradients(face.size, uv, uv_faces, levels, face, weights, level, grad_albedo, grad_texels)
+
+
+def project_splats(means, rotations, scales, opacities, view, height, width, near, dilation, compensate, shapes, extents, depth):
+    """Sets shapes (splats, 6), extents (splats, 3) and depth (splats,); see `splat_projection`."""
+    splats_cuda.project(
+        means.shape[0], means, rotations, scales, opacities, view, height, width, near, dilation, compensate, shapes, extents, depth
+    )  # fmt: skip
+
+
+def project_splats_gradient(
+    means, rotations, scales, opacities, view, dilation, compensate, extents, grad_shapes, grad_depth, grad_means, grad_rotations, grad_scales,
+    grad_opacities,
+):  # fmt: skip
+    """Sets the gradients of means, rotations, scales and opacities."""
+    splats_cuda.project_gradient(
+        means.shape[0], means, rotations, scales, opacities, view, dilation, compensate, extents, grad_shapes, grad_depth, grad_means,
+        grad_rotations, grad_scales, grad_opacities,
+    )  # fmt: skip
+
+
+def color_splats(means, eye, coefficients, out):
+    """Sets out (splats, 3) as seen from the point `eye`."""
+    splats_cuda.color(means.shape[0], means, eye, coefficients, out)
+
+
+def color_splats_gradient(means, eye, coefficients, color, grad_color, grad_means, grad_coefficients):
+    """Sets the gradients of means and coefficients; color is what `color_splats` gave."""
+    splats_cuda.color_gradient(means.shape[0], means, eye, coefficients, color, grad_color, grad_means, grad_coefficients)
+
+
+def count_splats(shapes, extents, rows, columns, counts):
+    """Sets counts (rows · columns,): how many splats enter each tile."""
+    splats_cuda.count_members(rows * columns, shapes, extents, rows, columns, counts)
+
+
+def list_splats(order, shapes, extents, rows, columns, starts, members):
+    """Lists the splats of each tile in the given order, at starts[tile] to starts[tile + 1]."""
+    splats_cuda.list_members(rows * columns, order, shapes, extents, rows, columns, starts, members)
+
+
+def blend_splats(shapes, extents, features, starts, members, out, light):
+    """Sets out (h, w, 4), the blended features, and light (h, w), what the splats let through."""
+    splats_cuda.blend_pixels((len(starts) - 1) * TILE * TILE, shapes, extents, features, starts, members, out, light)
+
+
+def blend_splats_gradient(
+    shapes, extents, features, starts, members, out, light, grad_out, grad_light, grad_shapes, grad_features
+):  # fmt: skip
+    """Sets the gradients of shapes and features; out and light are what `blend_splats` gave."""
+    _zero(grad_shapes)
+    _zero(grad_features)
+    splats_cuda.blend_gradients(
+        (len(starts) - 1) * TILE * TILE, shapes, extents, features, starts, members, out, light, grad_out, grad_light, grad_shapes, grad_features
+    )  # fmt: skip

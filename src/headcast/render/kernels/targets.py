@@ -9,7 +9,7 @@ calls does; therefore the name under which a driver is kept carries a fingerprin
 import hashlib
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType
 
@@ -44,17 +44,24 @@ def linked(function: FunctionType, compile_body: Callable[[FunctionType], Callab
 
 
 @cache
-def cpu_body(function: FunctionType) -> Callable:
+def cpu_body(function: FunctionType, fastmath: frozenset[str] = frozenset()) -> Callable:
     """A body compiled for the CPU."""
-    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)(linked(function, cpu_body))
+    compile_body = partial(cpu_body, fastmath=fastmath)
+    options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, "forceinline": True}
+    return numba.njit(fastmath=set(fastmath) or False, **options)(linked(function, compile_body))
 
 
-def cpu_driver(signature: str = "", parallel: bool = True) -> Callable[[FunctionType], Callable]:
-    """Decorates a loop over bodies that is compiled for the CPU, with `prange` spread over the threads; for the arguments see `compiled`."""
+def cpu_driver(signature: str = "", parallel: bool = True, fastmath: frozenset[str] = frozenset()) -> Callable[[FunctionType], Callable]:
+    """Decorates a loop over bodies that is compiled for the CPU, with `prange` spread over the threads.
+
+    Args:
+        signature: see `compiled`.
+        fastmath: liberties with floating-point numbers, by LLVM's names, that the compiler may take in the loop and its bodies.
+    """
 
     def decorate(function: FunctionType) -> Callable:
-        driver = linked(function, cpu_body)
+        driver = linked(function, partial(cpu_body, fastmath=fastmath))
         driver.__qualname__ = f"{function.__qualname__}_{_FINGERPRINT}"
-        return compiled(signature, parallel=parallel)(driver)
+        return compiled(signature, parallel=parallel, fastmath=set(fastmath) or False)(driver)
 
     return decorate
