@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headcast.avatars.mesh.mesh_avatar import _SCHEMA as MESH_AVATAR
 from headcast.capture.capture import ARRAYS as CAPTURE
 from headcast.cli.main import main
 from headcast.evaluate.truth import _SCHEMA as TRUTH
@@ -43,6 +44,10 @@ def test_every_array_is_named(title, arrays):
 
 def test_the_table_of_a_track_holds_its_arrays_and_nothing_else():
     assert _first_column(_section("track.npz")) == set(TRACK) | set(RIG)
+
+
+def test_the_table_of_a_mesh_avatar_holds_its_arrays_and_nothing_else():
+    assert _first_column(_section("avatar.npz of a mesh avatar")) == set(MESH_AVATAR)
 
 
 def test_the_table_of_a_checkpoint_holds_its_arrays_and_nothing_else():
