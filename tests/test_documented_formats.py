@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headcast.avatars.mesh.mesh_avatar import _SCHEMA as MESH_AVATAR
 from headcast.capture.capture import ARRAYS as CAPTURE
 from headcast.cli.main import main
 from headcast.evaluate.truth import _SCHEMA as TRUTH
 from headcast.export.vht import _SCHEMA as VHT
 from headcast.solve.step_log import read_steps
 from headcast.store import read_json
+from headcast.track.scene import ARRAYS as CHECKPOINT
 from headcast.track.track import _RIG_SCHEMA as RIG
 from headcast.track.track import _SCHEMA as TRACK
 
@@ -42,6 +44,15 @@ def test_every_array_is_named(title, arrays):
 
 def test_the_table_of_a_track_holds_its_arrays_and_nothing_else():
     assert _first_column(_section("track.npz")) == set(TRACK) | set(RIG)
+
+
+def test_the_table_of_a_mesh_avatar_holds_its_arrays_and_nothing_else():
+    assert _first_column(_section("avatar.npz of a mesh avatar")) == set(MESH_AVATAR)
+
+
+def test_the_table_of_a_checkpoint_holds_its_arrays_and_nothing_else():
+    before = {name for name in CHECKPOINT if name.startswith("before_")}
+    assert _first_column(_section("checkpoint.npz")) == set(CHECKPOINT) - before
 
 
 def test_the_table_of_the_arrays_export_holds_its_arrays_and_nothing_else(portrait_run, tmp_path):

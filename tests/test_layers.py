@@ -9,7 +9,7 @@ import headcast
 
 ORDER = [
     "errors", "compiled", "threads", "geometry", "store", "heads", "render", "solve", "perceive", "capture", "expressions", "track",
-    "parse", "avatars", "animate", "export", "fit", "evaluate", "viewer", "studio", "cli",
+    "parse", "avatars", "export", "animate", "fit", "evaluate", "viewer", "studio", "cli",
 ]  # fmt: skip
 SOURCE = Path(headcast.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))

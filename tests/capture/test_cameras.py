@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from headcast.capture.cameras import _CAMERA_KEYS, _FILE_KEYS, KIND, CameraFile, CameraFiles
+from headcast.capture.camera_entry import _KEYS as CAMERA_KEYS
+from headcast.capture.cameras import _KEYS as FILE_KEYS
+from headcast.capture.cameras import KIND, CameraFile, CameraFiles
 from headcast.capture.color import TERMS, Color
 from headcast.errors import ConfigError, FormatError, InputError
 
@@ -248,4 +250,4 @@ def test_the_examples_in_the_documentation_are_camera_files(page, tmp_path):
 def test_every_field_is_documented():
     section = (DOCS / "formats.md").read_text(encoding="utf-8").split("## Camera file")[1].split("\n## ")[0]
     named = {name for line in section.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])}
-    assert named == _FILE_KEYS | _CAMERA_KEYS
+    assert named == FILE_KEYS | CAMERA_KEYS

@@ -65,7 +65,7 @@ def test_the_stored_matte_lies_in_its_window(capture):
 
 def test_the_folder_says_what_it_is_and_needs_only_numpy_to_read(capture):
     about = json.loads(capture.paths.about.read_text())
-    assert (about["kind"], about["schema"]) == ("capture", 2)
+    assert (about["kind"], about["schema"]) == ("capture", 3)
     assert len(about["inputs"]["source"]["sha256"]) == 64
     with np.load(capture.paths.landmarks, allow_pickle=False) as arrays:
         assert arrays["landmarks_px"].shape == (12, 478, 2)

@@ -215,7 +215,9 @@ def test_a_full_disk(portrait_clip, tmp_path, limit):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["config.json", "about.json", "landmarks.npz", "track.npz", "overlay.mp4", "report.json", "report.html"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "about.json", "landmarks.npz", "checkpoint.npz", "track.npz", "overlay.mp4", "report.json", "report.html"]
+)
 def test_a_kill_just_before_a_file_gets_its_name_loses_nothing(uninterrupted, portrait_clip, tmp_path, name):
     trap = f"""
 import os, sys
@@ -233,7 +235,7 @@ main(sys.argv[1:])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["perceive", "frames", "overlay"])
+@pytest.mark.parametrize("stage", ["perceive", "landmarks", "sequential", "overlay"])
 def test_killed_at_any_stage_then_resumed_gives_the_same_track(uninterrupted, portrait_clip, tmp_path, stage):
     folder = tmp_path / "run"
     command = ["track", str(portrait_clip), "--out", str(folder), *FASTEST]
@@ -249,4 +251,4 @@ def test_killed_at_any_stage_then_resumed_gives_the_same_track(uninterrupted, po
     np.testing.assert_allclose(found.world_from_head.translation, expected.world_from_head.translation, atol=1e-4)
     np.testing.assert_allclose(found.expression, expected.expression, atol=2e-2)
     assert read_json(folder / "report.json")["frames"] == 12 and (folder / "overlay.mp4").is_file()
-    assert {step.stage for step, _ in read_steps(log)} >= {"perceive", "frames", "overlay"}
+    assert {step.stage for step, _ in read_steps(log)} >= {"perceive", "landmarks", "sequential", "overlay"}

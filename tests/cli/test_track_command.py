@@ -12,10 +12,24 @@ from headcast.cli.main import main
 from headcast.solve.step_log import read_steps, stage_seconds
 from headcast.track import Track
 
+_LANDMARK_TERMS = {"landmarks", "prior"}
+_COLOUR_TERMS = {"landmarks", "photometric", "prior"}
+
 
 def test_the_folder_holds_track_overlay_report_and_log(portrait_run):
     names = {path.name for path in portrait_run.paths.root.iterdir()}
-    assert names >= {"about.json", "config.json", "track.npz", "albedo.npz", "albedo.png", "overlay.mp4", "report.html", "report.json", "steps.jsonl"}
+    assert names >= {
+        "checkpoint.npz",
+        "about.json",
+        "config.json",
+        "track.npz",
+        "albedo.npz",
+        "albedo.png",
+        "overlay.mp4",
+        "report.html",
+        "report.json",
+        "steps.jsonl",
+    }
     assert portrait_run.track.frame_count == 12 and bool(portrait_run.track.valid.all())
 
 
@@ -24,7 +38,7 @@ def test_the_report_has_every_field(portrait_run):
     assert set(report) == {
         "schema", "headcast", "source", "image_size", "fps", "model", "mode", "frames", "valid_frames", "landmark_error_px",
         "landmark_error_percent_of_interocular", "psnr_db", "silhouette_iou", "jitter", "focal_px", "focal_sigma_px", "focal_confidence",
-        "keyframes", "seconds", "total_seconds", "frames_per_second", "peak_memory_mb", "cores", "warnings",
+        "keyframes", "stages", "seconds", "total_seconds", "frames_per_second", "peak_memory_mb", "cores", "warnings",
     }  # fmt: skip
     assert report["frames"] == report["valid_frames"] == 12 and report["mode"] == "fast" and report["image_size"] == [256, 256]
     assert 0 < report["landmark_error_percent_of_interocular"]["median"] < 5
@@ -75,9 +89,20 @@ def test_the_overlay_shows_the_recording_then_the_head_over_it_then_the_head_alo
 
 
 def test_the_log_and_the_curves_tell_of_every_stage(portrait_run):
+    pytest.importorskip("tensorboard", reason="the tensorboard extra is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     stages = {step.stage for step, _ in read_steps(portrait_run.paths.steps)}
-    assert {"perceive", "person", "frames", "overlay"} <= stages
-    assert list(portrait_run.paths.tensorboard.glob("events.out.tfevents.*"))
+    assert {"perceive", "landmarks", "all", "sequential", "overlay"} <= stages
+    events = EventAccumulator(str(portrait_run.paths.tensorboard))
+    events.Reload()
+    curves = set(events.Tags()["scalars"])
+    for stage, terms in {"landmarks": _LANDMARK_TERMS, "all": _COLOUR_TERMS, "sequential": {*_COLOUR_TERMS, "inliers"}}.items():
+        assert {f"{stage}/{term}" for term in terms} | {f"seconds/{stage}"} <= curves
+    assert [event.step for event in events.Scalars("sequential/photometric")] == list(range(12))
+    assert all(np.isfinite(event.value) for event in events.Scalars("all/photometric"))
+    begun = [event.tensor_proto.string_val[0].decode() for event in events.Tensors("stages/text_summary")]
+    assert [stage for stage in begun if stage in ("landmarks", "all", "sequential", "overlay")] == ["landmarks", "all", "sequential", "overlay"]
 
 
 def test_resuming_a_finished_run_changes_nothing(portrait_run, portrait_clip):
@@ -108,3 +133,55 @@ def test_a_run_is_no_recording(portrait_run, tmp_path, capsys):
     assert main(["track", str(portrait_run.paths.root), "--out", str(tmp_path / "run"), *FAST]) == 2
     assert "expected a folder of kind 'capture', found one of kind 'track'" in " ".join(capsys.readouterr().err.replace("│", "").split())
     assert not (tmp_path / "run").exists()
+
+
+def _panel(capsys) -> str:
+    return " ".join(capsys.readouterr().err.replace("│", "").split())
+
+
+@pytest.fixture(scope="module")
+def begun(portrait_clip, tmp_path_factory):
+    """A finished run of two stages, and its command."""
+    folder = tmp_path_factory.mktemp("stages") / "run"
+    command = ["track", str(portrait_clip), "--out", str(folder), *FAST]
+    assert main([*command, "--stages", "landmarks", "sequential"]) == 0
+    return command, folder
+
+
+def test_stages_that_were_chosen_are_worked_through_and_reported(begun):
+    _, folder = begun
+    report = json.loads((folder / "report.json").read_text())
+    assert report["stages"] == ["landmarks:15", "sequential:1"] and report["psnr_db"] is None
+    assert {"landmarks", "sequential"} <= set(report["seconds"]) and not (folder / "albedo.npz").exists()
+    assert "landmarks:15 sequential:1" in (folder / "report.html").read_text()
+
+
+def test_stages_are_added_to_a_finished_run_and_other_ones_refused(begun, portrait_clip, tmp_path, capsys):
+    command, folder = begun
+    assert main([*command, "--resume", "--stages", "rigid", "sequential"]) == 2
+    assert "expected stages that go on from those of the run, 'landmarks:15 sequential:1', found 'rigid:15 sequential:1'" in _panel(capsys)
+    assert main([*command, "--resume", "--stages", "landmarks", "sequential", "--keyframes", "5"]) == 2
+    assert "keyframes was 4, asked 5" in _panel(capsys)
+    longer = ["--stages", "landmarks", "sequential", "texture", "global:1"]
+    assert main([*command, "--resume", *longer]) == 0
+    assert "going on from the checkpoint: landmarks:15 sequential:1" in _panel(capsys)
+    report = json.loads((folder / "report.json").read_text())
+    assert report["stages"] == ["landmarks:15", "sequential:1", "texture:2", "global:1"]
+    assert [name for name in report["seconds"] if name in ("landmarks", "sequential", "texture", "global epoch 1")] == [
+        "landmarks", "sequential", "texture", "global epoch 1",
+    ]  # fmt: skip
+    assert main(["track", str(portrait_clip), "--out", str(tmp_path / "at-once"), *FAST, *longer]) == 0
+    one, other = Track.load(folder / "track.npz"), Track.load(tmp_path / "at-once" / "track.npz")
+    np.testing.assert_array_equal(one.expression, other.expression)
+    np.testing.assert_array_equal(one.world_from_head.translation, other.world_from_head.translation)
+    before = (folder / "track.npz").stat().st_mtime_ns
+    assert main([*command, "--resume", *longer]) == 0 and (folder / "track.npz").stat().st_mtime_ns == before
+    (folder / "checkpoint.npz").unlink()
+    assert main([*command, "--resume", *longer, "global"]) == 2
+    assert "expected checkpoint.npz to go on from, found none" in _panel(capsys)
+
+
+def test_a_list_of_stages_that_makes_no_sense_leaves_nothing_behind(portrait_clip, tmp_path, capsys):
+    for stages, said in (((), "expected at least one stage"), (("landmarks", "global"), "put 'sequential' before it"), (("lips",), "found 'lips'")):
+        assert main(["track", str(portrait_clip), "--out", str(tmp_path / "run"), *FAST, "--stages", *stages]) == 2
+        assert said in _panel(capsys) and not (tmp_path / "run").exists()

@@ -50,6 +50,14 @@ def test_help_of_a_verb(verb, capsys):
     _same_words(f"help_{verb}.txt", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("kind", ["track", "avatar"])
+def test_help_of_what_can_be_evaluated(kind, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", kind, "--help"])
+    assert ended.value.code == 0
+    _same_words(f"help_evaluate_{kind}.txt", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_overview_says_of_a_verb_what_its_own_help_says_first(verb):
     function = getattr(importlib.import_module(f"headcast.cli.{verb}"), verb)

@@ -13,7 +13,7 @@ from small_tracks import Chart, Recording, assert_seen_as_recorded, small_track
 
 from headcast.errors import FormatError, InputError
 from headcast.export import ColmapConfig, ColmapModel, export_colmap, read_colmap, read_colmap_pictures
-from headcast.export.colmap import write_colmap_binary, write_colmap_text
+from headcast.export.colmap_model import write_colmap_binary, write_colmap_text
 from headcast.geometry import Camera, Transform
 from headcast.heads import open_head
 from headcast.solve.step import follow

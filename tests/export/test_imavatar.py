@@ -8,21 +8,12 @@ import numpy as np
 import pytest
 import torch
 from small_tracks import Chart, assert_seen_as_recorded, small_track
-from synthetic_models import flame_arrays, flame_vertices, write_flame_pickle
+from synthetic_models import flame_vertices
 
 from headcast.errors import FormatError, InputError
 from headcast.export import ImavatarConfig, export_imavatar, export_track, read_imavatar
 from headcast.heads import open_head
-from headcast.heads.flame import load_flame, load_flame_root
 from headcast.solve.step import follow
-
-
-@pytest.fixture(scope="module")
-def flame(tmp_path_factory):
-    path = tmp_path_factory.mktemp("flame") / "flame2020.pkl"
-    arrays = flame_arrays()
-    write_flame_pickle(path, arrays)
-    return arrays, load_flame(path), load_flame_root(path)
 
 
 @pytest.fixture(scope="module")

@@ -205,3 +205,28 @@ def test_a_set_of_a_rig_is_read_as_a_recording_of_known_cameras(tmp_path):
             torch.testing.assert_close(
                 poses[idx][place].double() @ torch.linalg.inv(poses[0][place].double()), own @ torch.linalg.inv(first), atol=1e-5, rtol=1e-5
             )
+
+
+@pytest.mark.parametrize("kind", ["nerfstudio", "colmap"])
+def test_pictures_named_by_step_and_camera_are_read_back_as_a_rig(kind, tmp_path):
+    track = rig(4)
+    export, config = {"nerfstudio": (export_nerfstudio, NerfstudioConfig), "colmap": (export_colmap, ColmapConfig)}[kind]
+    follow(export(track, open_head(), recordings(track, {}), tmp_path, config(cut_neck=False)))
+    files = open_cameras(tmp_path)
+    assert [camera.name for camera in files.cameras] == ["00", "01", "02"]
+    frames = [frame for frame in range(track.frame_count) if bool(track.valid[frame])]
+    skull = track.head(open_head()).skull(track.pose(torch.tensor(frames)))
+    for idx, camera in enumerate(files.cameras):
+        assert camera.focal_px == pytest.approx(track.cameras[idx].focal_px.reshape(-1, 2)[0].numpy(), rel=1e-5)
+        for place, frame in enumerate(frames):
+            expected = (track.camera_at(frame, idx).camera_from_world @ skull[place]).matrix().numpy()
+            np.testing.assert_allclose(camera.camera_from_world[place], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["nerfstudio", "colmap"])
+def test_a_rig_whose_cameras_miss_steps_says_which(kind, tmp_path):
+    track = rig()
+    export, config = {"nerfstudio": (export_nerfstudio, NerfstudioConfig), "colmap": (export_colmap, ColmapConfig)}[kind]
+    follow(export(track, open_head(), recordings(track), tmp_path, config(cut_neck=False)))
+    with pytest.raises(InputError, match=r"none of step 00000 of camera '01' \(2 missing\).* --pictures-are frames"):
+        open_cameras(tmp_path)

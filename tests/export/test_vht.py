@@ -7,13 +7,12 @@ import pytest
 import torch
 from PIL import Image
 from small_tracks import small_track, with_moving_camera
-from synthetic_models import flame_arrays, flame_vertices, write_flame_pickle
+from synthetic_models import flame_vertices
 
 from headcast.errors import FormatError, InputError
 from headcast.export.flame_texture import fit_flame_texture
 from headcast.export.vht import read_vht, write_vht
 from headcast.heads import open_head
-from headcast.heads.flame import load_flame, load_flame_root
 from headcast.track.light import sh_basis
 
 LIMITS = {
@@ -21,14 +20,6 @@ LIMITS = {
     "jaw_pose": [(-5, 60), (-0.1, 0.1), (-0.1, 0.1)],
     "eyes_pose": [(-50, 50), (-50, 50), (-0.1, 0.1)] * 2,
 }
-
-
-@pytest.fixture(scope="module")
-def flame(tmp_path_factory):
-    path = tmp_path_factory.mktemp("flame") / "flame2020.pkl"
-    arrays = flame_arrays()
-    write_flame_pickle(path, arrays)
-    return arrays, load_flame(path), load_flame_root(path)
 
 
 @pytest.fixture(scope="module")

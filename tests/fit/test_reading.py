@@ -167,6 +167,28 @@ def test_posed_pictures_have_their_cameras(tmp_path):
     assert len(views) == 3 and np.isclose(float(views[0].camera.focal_px[0]), 16 / np.tan(np.radians(15)))
 
 
+def test_pictures_of_transforms_json_lose_their_lens_s_distortion(tmp_path):
+    """Each is a camera of its own, whatever folder it lies in; OpenGL's axes become ours."""
+    pose = np.eye(4)
+    pose[:3, 3] = 1, 2, 3
+    dots = np.zeros((32, 32, 3), np.uint8)
+    dots[:, 4] = 255
+    frames = [{"file_path": f"{name}.png", "transform_matrix": pose.tolist()} for name in ("a/0", "a/1", "b/7")]
+    for frame in frames:
+        place = tmp_path / frame["file_path"]
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray(dots).save(place)
+    lens = {"fl_x": 30.0, "fl_y": 30.0, "cx": 16.0, "cy": 16.0, "w": 32, "h": 32, "k1": 0.3}
+    (tmp_path / "transforms.json").write_text(json.dumps({**lens, "frames": frames}))
+    views = read(tmp_path).views
+    assert len(views) == 3 and views[0].camera.focal_px.tolist() == [30.0, 30.0]
+    np.testing.assert_allclose(views[0].camera.camera_from_world.inverse().translation, [1, 2, 3], atol=1e-6)
+    np.testing.assert_allclose(views[0].camera.camera_from_world.rotation, np.diag([1.0, -1.0, -1.0]), atol=1e-6)
+    # x (1 + 0.3 x²) = (4.5 − 16) / 30 at x = −0.368: without distortion the line lies at 4.95.
+    column = views[0].picture[16, :, 0].astype(float)
+    assert abs((column * (np.arange(32) + 0.5)).sum() / column.sum() - 4.95) < 0.1
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"camera_params": [0.0] * 16}, "rigid motion"), ({"fov": 0.0}, "field of view"), ({"camera_params": [1.0, 2.0]}, "16 numbers")],

@@ -81,5 +81,7 @@ def test_curves_hold_the_terms_and_pictures(tmp_path):
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("perceive/faces")] == [(0, 1.0), (1, 0.0)]
     assert [(e.step, e.value) for e in events.Scalars("solve/cost")] == [(1, 2.5)]
+    assert [(event.step, event.tensor_proto.string_val[0]) for event in events.Tensors("stages/text_summary")] == [(0, b"perceive"), (2, b"solve")]
+    assert {"seconds/perceive", "seconds/solve"} <= set(events.Tags()["scalars"])
     (shown,) = events.Images("overlay")
     assert (shown.step, shown.width, shown.height) == (7, 6, 4)

@@ -31,6 +31,7 @@ class ShownClip:
     depths: np.ndarray
     """Metres along the view, 0 beside the head."""
     focal_hint_px: float | None = None
+    layouts: tuple[str, ...] = ("mediapipe_478",)
 
     @property
     def frame_count(self):
@@ -56,23 +57,25 @@ class ShownClip:
 
     @property
     def confidence(self):
-        return np.ones((self.frame_count, 478), np.float32)
+        return np.ones(self.landmarks_px.shape[:2], np.float32)
 
     def frames(self, indices=None):
         for idx in range(self.frame_count) if indices is None else indices:
             yield int(idx), self.images[idx], self.mattes[idx]
 
 
-def some_person(generator: np.random.Generator, rig: Rig) -> Person:
-    """Somebody with a random shape and a texture that has something to see everywhere."""
-    tracked = TrackedModel.of(open_head(), TrackConfig().sigmas)
+def some_person(generator: np.random.Generator, rig: Rig, layouts: tuple[str, ...] = ("mediapipe_478",)) -> Person:
+    """Somebody with a random shape and a texture that has something to see everywhere, and landmarks of these layouts."""
+    tracked = TrackedModel.of(open_head(), TrackConfig().sigmas, layouts)
     texture = np.full((1024, 1024, 3), (0.75, 0.6, 0.5), np.float32)
     for side, amount in ((16, 0.06), (128, 0.07), (512, 0.07)):
         texture += cv2.resize(amount * generator.normal(size=(side, side, 3)).astype(np.float32), (1024, 1024), interpolation=cv2.INTER_CUBIC)
     texture = np.concatenate([texture.clip(0.05, 1), np.ones((1024, 1024, 1))], 2).astype(np.float32)
     light = AMBIENT.copy()
     light[1:4] += 0.15 * generator.normal(size=(3, 1)).astype(np.float32)
-    return Person(tracked, generator.normal(size=tracked.model.identity_count), rig, light, np.zeros((478, 3), np.float32), texture)
+    return Person(
+        tracked, generator.normal(size=tracked.model.identity_count), rig, light, np.zeros((tracked.marks.layout.count, 3), np.float32), texture
+    )
 
 
 def turning_states(frames: int, widest: float = 0.5) -> tuple[FrameState, ...]:
@@ -94,7 +97,7 @@ def shown_clip(person: Person, states: tuple[FrameState, ...], side: int, genera
     surface, texture = person.tracked.surface, person.texture
     size, images, mattes, landmarks, depths = texture.shape[0], [], [], [], []
     for frame_idx, placed in enumerate(states):
-        own, state = person.through(camera, frame_idx), person.rig.seen(placed, camera, frame_idx)
+        own, state = person.in_frame(frame_idx).through(camera, frame_idx), person.rig.seen(placed, camera, frame_idx)
         view = view_of(own, state, Window(np.full(2, 2.0), np.zeros(2), (2 * side, 2 * side)))
         covered, mix = view.face >= 0, view.barycentric[..., None]
         face = np.where(covered, view.face, 0)
@@ -108,6 +111,9 @@ def shown_clip(person: Person, states: tuple[FrameState, ...], side: int, genera
         mattes.append((cv2.resize(covered.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8))
         depths.append(np.where(covered, view.depth, 0)[1::2, 1::2].astype(np.float32))
         marks = move_points(person.tracked.landmarks, own.landmark_rest, own.skeleton, person.tracked.unknowns, state, own.focal_px, own.center_px)
-        landmarks.append(marks.pixels + 0.5 * generator.normal(size=(478, 2)))
+        landmarks.append(marks.pixels + 0.5 * generator.normal(size=marks.pixels.shape))
     found = np.ones(len(states), bool)
-    return ShownClip(np.stack(images), np.stack(mattes), np.stack(landmarks).astype(np.float32), states, person, found, np.stack(depths))
+    layouts = person.tracked.marks.layout.names
+    return ShownClip(
+        np.stack(images), np.stack(mattes), np.stack(landmarks).astype(np.float32), states, person, found, np.stack(depths), layouts=layouts
+    )

@@ -8,7 +8,7 @@ from small_tracks import small_track
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadPose, open_head
 from headcast.render import image_positions, rasterize_arrays
-from headcast.track.drawing import Surface, paint_dots, paint_surface, region_colors
+from headcast.track.drawing import Surface, paint_dots, paint_faces, region_colors
 from headcast.track.overlay import Window, side_camera
 
 
@@ -21,9 +21,14 @@ def positions():
     return image_positions(head.shaped(torch.zeros(1)).posed(pose).vertices, Camera.looking_along_minus_z(220.0, (96, 128))).numpy()
 
 
+def _paint(picture, positions, light, surface, opacity=1.0):
+    face, weights, _ = rasterize_arrays(positions, surface.faces, *picture.shape[:2])
+    paint_faces(picture, face, weights, light, surface, opacity)
+
+
 def test_a_texture_of_one_colour_times_light_is_encoded_as_srgb(positions):
     picture = np.full((96, 128, 3), 9, np.uint8)
-    paint_surface(picture, positions, np.full_like(positions, 0.5), Surface.textured(open_head(), np.full((32, 32, 3), 0.4)))
+    _paint(picture, positions, np.full_like(positions, 0.5), Surface.textured(open_head(), np.full((32, 32, 3), 0.4)))
     # 0.4 · 0.5 = 0.2 linear is 1.055 · 0.2 ** (1 / 2.4) − 0.055 = 0.4845 in sRGB.
     assert abs(int(picture[48, 64, 0]) - round(0.4845 * 255)) <= 1
     assert (picture[:4] == 9).all() and (picture[:, :8] == 9).all()
@@ -36,7 +41,7 @@ def test_the_texture_is_read_where_the_atlas_says(positions):
     ramp[..., 1] = 1 - (np.arange(64)[:, None] + 0.5) / 64
     printed = Surface.textured(open_head(), ramp)
     picture = np.zeros((96, 128, 3), np.uint8)
-    paint_surface(picture, positions, np.ones_like(positions), printed)
+    _paint(picture, positions, np.ones_like(positions), printed)
     face, weights, _ = rasterize_arrays(positions, printed.faces, 96, 128)
     uv = (printed.uv[face[48, 64]] * weights[48, 64][:, None]).sum(0)
     linear = (picture[48, 64, :2] / 255.0 + 0.055) / 1.055
@@ -46,7 +51,7 @@ def test_the_texture_is_read_where_the_atlas_says(positions):
 def test_opacity_mixes_with_the_picture(positions):
     opaque, half = np.zeros((2, 96, 128, 3), np.uint8)
     for picture, opacity in ((opaque, 1.0), (half, 0.5)):
-        paint_surface(picture, positions, np.ones_like(positions), Surface.white(open_head()), opacity)
+        _paint(picture, positions, np.ones_like(positions), Surface.white(open_head()), opacity)
     assert opaque[48, 64].tolist() == [255, 255, 255]
     np.testing.assert_allclose(half.astype(int), opaque // 2, atol=1)
 

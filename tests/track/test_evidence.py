@@ -8,7 +8,7 @@ import pytest
 
 from headcast.heads import open_head
 from headcast.track.config import TrackConfig
-from headcast.track.evidence import _residuals, independent_share
+from headcast.track.evidence import independent_share, residuals
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment, Observation, Picture, Window, picture_gradient
 from headcast.track.person import Person, TrackedModel
@@ -33,7 +33,7 @@ def drawn():
     state = FrameState(WORLD_FROM_CAMERA.copy(), np.array([0, 0, 0.5]), np.zeros((model.joint_count, 3)), np.zeros(model.expression_count))
     black = np.zeros((_SIDE, _SIDE, 3), np.float32)
     picture = Picture(Window(np.ones(2), np.zeros(2), (_SIDE, _SIDE)), black, picture_gradient(black), np.ones((_SIDE, _SIDE), np.float32))
-    residual, certainty = _residuals(person, view_of(person, state, picture.window), picture)
+    residual, certainty = residuals(person, view_of(person, state, picture.window), picture)
     assert np.count_nonzero(certainty) > 2000
     return person, state, replace(picture, image=-residual)
 

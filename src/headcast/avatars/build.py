@@ -12,6 +12,7 @@ from headcast.avatars.frames import Footage, parsed_steps
 from headcast.avatars.gaussian import GaussianConfig, gaussian_steps
 from headcast.avatars.kinds import load_avatar
 from headcast.avatars.mesh.build import MeshConfig, mesh_steps
+from headcast.avatars.rest import AtRest
 from headcast.avatars.split import Split
 from headcast.errors import ConfigError, InputError
 from headcast.solve.step import Step, follow
@@ -79,6 +80,7 @@ def build_avatar(
         "peak_memory_mb": peak_memory_mb(),
     }
     split.write(paths.split)
+    AtRest.of(run.track, run.model).save(paths.rest)
     save_avatar(avatar, paths, facts, {"track": InputFile.of(run.paths.track)})
     return avatar, paths
 
@@ -133,7 +135,7 @@ def _clear(paths: AvatarPaths) -> None:
     for folder in (paths.run, paths.evaluation.root):
         if folder.is_dir():
             shutil.rmtree(folder)
-    for file in (paths.config, paths.split, paths.arrays, paths.steps, paths.about):
+    for file in (paths.config, paths.split, paths.arrays, paths.rest, paths.steps, paths.about):
         file.unlink(missing_ok=True)
 
 

@@ -11,18 +11,18 @@ from numpy import ndarray
 
 from headcast.capture.chosen import ChosenSource
 from headcast.capture.source import Source, open_source
-from headcast.errors import FormatError, InputError
-from headcast.perceive import FaceBox, Matte, Window
+from headcast.errors import ConfigError, FormatError, InputError
+from headcast.perceive import MEDIAPIPE, FaceBox, Matte, Window, layout_of
 from headcast.store import About, CapturePaths, read_arrays
 
 KIND = "capture"
-SCHEMA = 2
-"""1 had all frames of the recording, uncut."""
+SCHEMA = 3
+"""1 had all frames of the recording, uncut; 2 had MediaPipe's landmarks only."""
 ARRAYS = {
-    "landmarks_px": ("frames", 478, 2),
-    "depth_px": ("frames", 478),
-    "confidence": ("frames", 478),
-    "visibility": ("frames", 478),
+    "landmarks_px": ("frames", "landmarks", 2),
+    "depth_px": ("frames", "landmarks"),
+    "confidence": ("frames", "landmarks"),
+    "visibility": ("frames", "landmarks"),
     "found": ("frames",),
     "cuts": ("frames",),
     "damaged": ("frames",),
@@ -30,8 +30,9 @@ ARRAYS = {
     "box": ("frames", 4),
     "matte_window": ("frames", 4),
     "source_frame": ("frames",),
+    "layouts": ("layouts",),
 }
-_SINCE_2 = ("source_frame",)
+_SINCE_1 = ("source_frame", "layouts")
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class Capture:
     """Of the recording."""
     focal_hint_px: float | None
     """Focal length in pixels according to the recording's tags, where they say."""
-    landmarks_px: Float32[ndarray, "frames 478 2"]
+    landmarks_px: Float32[ndarray, "frames landmarks 2"]
     """Zeros where no face was found."""
-    depth_px: Float32[ndarray, "frames 478"]
+    depth_px: Float32[ndarray, "frames landmarks"]
     """Rough depth of the landmarks along the view, growing away from the camera, about the middle of the head."""
-    confidence: Float32[ndarray, "frames 478"]
+    confidence: Float32[ndarray, "frames landmarks"]
     """How far each landmark can be trusted, 0 to 1; zeros where no face was found."""
-    visibility: Float32[ndarray, "frames 478"]
+    visibility: Float32[ndarray, "frames landmarks"]
     """0 where the face hides the landmark itself, 1 where it is seen freely."""
     found: Bool[ndarray, "frames"]
     cuts: Bool[ndarray, "frames"]
@@ -73,6 +74,8 @@ class Capture:
     """Left, top, width and height of the part of the frame that the stored matte covers; zeros where there is none."""
     source_frame_idx: Int64[ndarray, "frames"]
     """Which of the recording's frames each one is."""
+    layouts: tuple[str, ...] = (MEDIAPIPE,)
+    """What the landmarks are, by `headcast.perceive.LAYOUT_NAMES`: the points of one layout after those of another."""
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -104,7 +107,7 @@ class Capture:
         if not paths.about.is_file() and paths.parts.is_dir():
             raise InputError(f"the preparation of this capture was not finished; run the same command with --resume. Folder: {paths.root}")
         about = About.load(paths.about, KIND, SCHEMA)
-        arrays = read_arrays(paths.landmarks, ARRAYS, _SINCE_2)
+        arrays = read_arrays(paths.landmarks, ARRAYS, _SINCE_1)
         try:
             size = (int(about.details["size"][0]), int(about.details["size"][1]))
             source_size = tuple(int(n) for n in about.details.get("source_size", size))
@@ -131,6 +134,7 @@ class Capture:
             **flags,
             **timing,
             matte_windows=windows,
+            layouts=_layouts(arrays, paths),
             warnings=warnings,
         )
 
@@ -183,3 +187,16 @@ class Capture:
                 f"expected the matte of frame {frame_idx}, found nothing readable at {path}. Prepare the recording again with --overwrite."
             )
         return Matte(Window(left, top, width, height), alpha)
+
+
+def _layouts(arrays: dict[str, ndarray], paths: CapturePaths) -> tuple[str, ...]:
+    """What the landmarks are; raises `FormatError` where they are something else."""
+    names = tuple(map(str, arrays["layouts"])) if "layouts" in arrays else (MEDIAPIPE,)
+    try:
+        expected = layout_of(names).count
+    except ConfigError as error:
+        raise FormatError(f"{error}, as layouts in {paths.landmarks}") from error
+    count = arrays["landmarks_px"].shape[1]
+    if count != expected:
+        raise FormatError(f"expected the {expected} landmarks of {' and '.join(names)}, found {count}, in {paths.landmarks}")
+    return names

@@ -52,7 +52,7 @@ def _pass(capture: Capture, factors: Sequence[int], movie: Preview | None) -> Ge
 
 
 def _dotted(
-    image: UInt8[ndarray, "height width 3"], points: Float32[ndarray, "478 2"], visibility: Float32[ndarray, "478"]
+    image: UInt8[ndarray, "height width 3"], points: Float32[ndarray, "landmarks 2"], visibility: Float32[ndarray, "landmarks"]
 ) -> UInt8[ndarray, "height width 3"]:
     picture = image.copy()
     radius = max(round(float(np.ptp(points[:, 0])) / 150), 1)

@@ -18,8 +18,7 @@ from headcast.capture.parts import Arrays, Progress, read_progress, write_part
 from headcast.capture.prepare_config import PrepareConfig
 from headcast.capture.source import Source, SourceFrame, made_by_headcast, open_source
 from headcast.errors import FormatError, InputError
-from headcast.perceive import DETECTORS, FaceBox, FaceFinder, FaceFollower, Matting, NetworkMatting, Sighting, Window
-from headcast.perceive.mesh import LANDMARK_COUNT
+from headcast.perceive import DETECTORS, FaceBox, FaceFinder, FaceFollower, LandmarkSources, Matting, NetworkMatting, Sighting, Window
 from headcast.solve.step import Step, follow
 from headcast.store import About, CapturePaths, InputFile, frame_spans, half_written, replace_file, write_arrays
 
@@ -76,12 +75,14 @@ def prepare_steps(
     else:
         begun = {"unfinished": True, "config": config.key(), "crop": _numbers(crop)}
         About(KIND, SCHEMA, {"source": recording}, begun).save(paths.unfinished)
-    rows = yield from _perceive(source, paths, config, progress, network or Matting(config.matte))
+    sources = config.landmark_sources()
+    rows = yield from _perceive(source, paths, config, progress, network or Matting(config.matte), sources)
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
     if progress is not None:
         arrays = {name: np.concatenate([value, arrays[name]]) if arrays else value for name, value in progress.frames.items()}
     if not arrays:
         raise FormatError(f"expected at least one frame, found none that can be decoded, in {source_path}")
+    arrays["layouts"] = np.array(sources.layout.names)
     arrays["source_frame"] = chosen[: len(arrays["time_s"])]
     _finish(paths, source, recording, config, arrays, {"source_size": list(whole.size), "source_fps": whole.metadata.fps, "crop": _numbers(crop)})
     capture = Capture.open(paths.root, source_path)
@@ -171,7 +172,7 @@ def _is_copy(path: Path, paths: CapturePaths) -> bool:
 
 
 def _perceive(
-    source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None, matting: Matting | NetworkMatting
+    source: Source, paths: CapturePaths, config: PrepareConfig, progress: Progress | None, matting: Matting | NetworkMatting, sources: LandmarkSources
 ) -> Generator[Step, None, list[Arrays]]:
     """Arrays of each frame that is not in `progress`. Decoding and matting run beside the landmarks, each on a thread of its own."""
     start = 0 if progress is None else progress.frame_count
@@ -188,14 +189,14 @@ def _perceive(
             waiting.append((frame, sighting, matter.submit(_matte, matting, paths, frame, sighting)))
             full = len(rows) + len(waiting) - written >= config.part_frames
             while waiting and (full or len(waiting) > _QUEUED):
-                rows.append(_row(*waiting.popleft()))
+                rows.append(_row(*waiting.popleft(), sources))
                 idx = start + len(rows)
                 yield Step("perceive", idx, max(source.frame_count, idx), {"found": float(rows[-1]["found"])}, frame_idx=idx - 1)
             if full:
                 write_part(paths, start + written, rows[written:], follower.state, matting.state)
                 written = len(rows)
         while waiting:
-            rows.append(_row(*waiting.popleft()))
+            rows.append(_row(*waiting.popleft(), sources))
             idx = start + len(rows)
             yield Step("perceive", idx, max(source.frame_count, idx), {"found": float(rows[-1]["found"])}, frame_idx=idx - 1)
     return rows
@@ -220,11 +221,12 @@ def _matte(matting: Matting | NetworkMatting, paths: CapturePaths, frame: Source
     return matte.window.left, matte.window.top, matte.window.width, matte.window.height
 
 
-def _row(frame: SourceFrame, sighting: Sighting, window: Future) -> Arrays:
-    seen = sighting.landmarks
-    nothing = np.zeros(LANDMARK_COUNT, np.float32)
+def _row(frame: SourceFrame, sighting: Sighting, window: Future, sources: LandmarkSources) -> Arrays:
+    count = sources.layout.count
+    seen = None if sighting.landmarks is None else sources(frame.image, sighting.landmarks)
+    nothing = np.zeros(count, np.float32)
     return {
-        "landmarks_px": np.zeros((LANDMARK_COUNT, 2), np.float32) if seen is None else seen.points_px,
+        "landmarks_px": np.zeros((count, 2), np.float32) if seen is None else seen.points_px,
         "depth_px": nothing if seen is None else seen.depth_px,
         "confidence": nothing if seen is None else seen.confidence,
         "visibility": nothing if seen is None else seen.visibility,

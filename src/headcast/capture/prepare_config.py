@@ -11,10 +11,10 @@ from headcast.capture.chosen import choose_frames
 from headcast.capture.copies import check_downscales
 from headcast.capture.source import Source
 from headcast.errors import ConfigError
-from headcast.perceive import DetectorName, FollowConfig, MatteConfig, MattingChoice, NetworkMatting
+from headcast.perceive import DetectorName, FollowConfig, LandmarkSources, MatteConfig, MattingChoice, NetworkMatting
 from headcast.store import InputFile
 
-_SINCE = {"matting": "mediapipe", "clean_plate": None, "every": 1, "fps": None, "frames": None, "crop": False}
+_SINCE = {"landmarks": ("mediapipe",), "matting": "mediapipe", "clean_plate": None, "every": 1, "fps": None, "frames": None, "crop": False}
 """Settings that earlier versions did not have, with what they did: left out of `PrepareConfig.key` so that older captures still count."""
 
 
@@ -26,6 +26,9 @@ class PrepareConfig:
     """Landmark back end: the network inside MediaPipe's wheel, or MediaPipe Tasks with a bundle that you bring."""
     detector_file: Path | None = None
     """The bundle (face_landmarker.task) for `mediapipe_tasks`."""
+    landmarks: tuple[str, ...] = ("mediapipe",)
+    """Which landmarks are kept, one or several: mediapipe (478 points with irises), or those of networks that you bring as ONNX files: fan:FILE
+    (68 points), hrnet:FILE or star:FILE (98), insightface:FILE (106). Tracking goes by them alone; MediaPipe follows the face in any case."""
     matting: str = "mediapipe"
     """Who cuts out the person: mediapipe, or a network that you bring as an ONNX file: rvm:FILE, modnet:FILE or bgm2:FILE."""
     clean_plate: Path | None = None
@@ -55,6 +58,10 @@ class PrepareConfig:
         """The matting network for frames of `size` (height, width), None for MediaPipe's; raises where what the user named cannot be used."""
         return MattingChoice(self.matting, self.clean_plate).network(self.matte, size)
 
+    def landmark_sources(self) -> LandmarkSources:
+        """What finds the landmarks that are kept; raises where what the user named cannot be used."""
+        return LandmarkSources(self.landmarks)
+
     def chosen(self, source: Source) -> Int[ndarray, "chosen"]:
         """The frames of a recording that are taken; raises `ConfigError` where the settings choose none or contradict each other."""
         return choose_frames(source.frame_count, source.metadata.fps, self.every, self.fps, self.frames)
@@ -63,6 +70,7 @@ class PrepareConfig:
         """Raises where these settings cannot be used with a recording, before anything is written."""
         self.chosen(source)
         check_downscales(self.downscales)
+        self.landmark_sources()
         if not self.crop or self.clean_plate is None:
             self.network_matting(source.size)
         else:
@@ -79,5 +87,7 @@ class PrepareConfig:
 
 def _contents(value: object) -> object:
     """A setting by what it says; of NAME:FILE and of files, what the file holds, wherever it lies."""
+    if isinstance(value, tuple):
+        return [_contents(one) for one in value]
     name, _, file = str(value).rpartition(":")
     return f"{name}:{InputFile.of(Path(file)).sha256}" if Path(file).is_file() else value

@@ -19,6 +19,7 @@ class Recorded(Protocol):
     size: tuple[int, int]
     source_size: tuple[int, int]
     focal_hint_px: float | None
+    layouts: tuple[str, ...]
     landmarks_px: ndarray
     confidence: ndarray
     found: ndarray
@@ -68,6 +69,9 @@ class RigCapture:
         if len(set(counts)) > 1:
             found = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
             raise InputError(f"expected recordings of as many frames from all cameras, found {found}. Cut them to the same moments first")
+        layouts = {capture.layouts for capture in self.captures}
+        if len(layouts) > 1:
+            raise InputError(f"expected the same landmarks from all cameras, found {' and '.join(', '.join(names) for names in sorted(layouts))}")
         for one in self.calibrations:
             poses = 1 if one.camera_from_world is None else len(one.camera_from_world.translation)
             if poses not in (1, self.frame_count):
@@ -93,6 +97,11 @@ class RigCapture:
     def posed(self) -> bool:
         """Whether the cameras' poses are known."""
         return self.calibrations[0].camera_from_world is not None
+
+    @property
+    def sees_height(self) -> bool:
+        """Whether several cameras or measured depth can see how far skin stands out."""
+        return len(self.captures) > 1 or bool(self.depths)
 
     @property
     def moving(self) -> bool:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from headcast.capture.cameras import CameraFiles
-from headcast.capture.rigs import LAYOUTS, PicturesAre, Subset, open_cameras
+from headcast.capture.rigs import LAYOUTS, RigChoice
 from headcast.capture.rigs.summary import CameraSummary, summarise
 from headcast.errors import InputError
 
@@ -16,8 +16,7 @@ from headcast.errors import InputError
 def cameras(
     recording: tyro.conf.Positional[Path],
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    choice: Annotated[Subset, tyro.conf.arg(name="")] = Subset(),  # noqa: B008
-    pictures_are: PicturesAre = "auto",
+    choice: Annotated[RigChoice, tyro.conf.arg(name="")] = RigChoice(),  # noqa: B008
     overwrite: bool = False,
 ) -> None:
     """Show what is known of the cameras of a recording, and write it as a camera file.
@@ -25,14 +24,11 @@ def cameras(
     Args:
         recording: Camera file, NeRSemble sequence, COLMAP model, transforms.json, Record3D recording, or numbered pictures of colour and depth.
         out: Camera file to write (NAME.json), which headcast track takes.
-        pictures_are: What pictures in one folder are (COLMAP, transforms.json): cameras at one moment, or frames of one camera that moves.
-            auto: cameras where each has a lens of its own, frames where all share one.
         overwrite: Replace an earlier file.
     """
-    found = open_cameras(recording, pictures_are)
+    found = choice.open(recording)
     if found is None:
         raise InputError(f"expected one of: {'; '.join(LAYOUTS)}; found none of them at {recording}")
-    found = choice.of(found)
     lines = summarise(found)
     if out is not None:
         _refuse_to_replace(out, overwrite)

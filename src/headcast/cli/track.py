@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 
 from headcast.capture import PrepareConfig
+from headcast.capture.rigs import RigChoice
 from headcast.cli.progress import ProgressBar
 from headcast.store import read_json
 from headcast.track.config import TrackConfig
@@ -17,6 +18,7 @@ def track(
     video: tyro.conf.Positional[Path],
     out: Path,
     config: Annotated[TrackConfig, tyro.conf.arg(name="")] = TrackConfig(),  # noqa: B008
+    choice: Annotated[RigChoice, tyro.conf.arg(name="")] = RigChoice(),  # noqa: B008
     model: str = "open",
     resume: bool = False,
     overwrite: bool = False,
@@ -26,14 +28,15 @@ def track(
     """Track the head through a video: pose, expression, shape, looks and camera, with a report.
 
     Args:
-        video: Video, animated GIF, photo, folder of pictures, a pattern such as 'folder/color_*.png', or what 'headcast prepare' wrote.
+        video: Video, animated GIF, photo, folder of pictures, a pattern such as 'folder/color_*.png', what 'headcast prepare' wrote, or a recording
+            that 'headcast cameras' understands.
         out: Folder to write the run to.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
-        resume: Go on with a run that was interrupted; settings must be the same.
+        resume: Go on with a run that was interrupted, or behind the --stages of one that is finished; other settings must be the same.
         overwrite: Remove what an earlier run wrote to the folder and start anew.
         tensorboard: Also write TensorBoard curves.
     """
-    request = RunRequest(video, model, config, prepare)
+    request = RunRequest(video, model, config, prepare, choice)
     with ProgressBar() as bar:
         run = track_recording(request, out, resume=resume, overwrite=overwrite, tensorboard=tensorboard, readers=(bar,))
     tell(run)

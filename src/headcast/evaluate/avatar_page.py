@@ -24,8 +24,8 @@ _MEASURES = {
 def evaluation_page(
     title: str,
     evaluation: AvatarEvaluation,
-    shown: Sequence[tuple[str, UInt8[ndarray, "height width 3"]]],
-    views: UInt8[ndarray, "height width 3"],
+    shown: Sequence[tuple[str, UInt8[ndarray, "height row_width 3"]]],
+    views: UInt8[ndarray, "strip_height strip_width 3"],
     video: str,
 ) -> str:
     """The whole document.
@@ -66,14 +66,13 @@ def _protocol(protocol: str, evaluation: AvatarEvaluation) -> str:
 def _table(means: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> str:
     measures = [name for name in _MEASURES if any(of.get("head", {}).get(name) is not None for of in means.values())]
     head = "<tr><th>avatar</th><th>region</th>" + "".join(f"<th>{_MEASURES[name][0]}</th>" for name in measures) + "</tr>"
-    rows = [
-        f"<tr><td>{escape(name)}</td><td>{_REGIONS[region]}</td>"
-        + "".join(f"<td>{_cell(of[region].get(measure), measure)}</td>" for measure in measures)
-        for name, of in means.items()
-        for region in REGIONS
-        if region in of
-    ]
+    rows = [_row(name, region, of[region], measures) for name, of in means.items() for region in REGIONS if region in of]
     return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _row(name: str, region: str, found: Mapping[str, float | None], measures: Sequence[str]) -> str:
+    cells = "".join(f"<td>{_cell(found.get(measure), measure)}</td>" for measure in measures)
+    return f"<tr><td>{escape(name)}</td><td>{_REGIONS[region]}</td>{cells}</tr>"
 
 
 def _cell(value: float | None, measure: str) -> str:

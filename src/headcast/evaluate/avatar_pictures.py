@@ -20,7 +20,7 @@ _BRIGHTEST = 0.25
 """Difference that an error map shows brightest."""
 
 
-def side_by_side(frame: AvatarFrame, portraits: Mapping[str, Portrait]) -> UInt8[ndarray, "height width 3"]:
+def side_by_side(frame: AvatarFrame, portraits: Mapping[str, Portrait]) -> UInt8[ndarray, "height row_width 3"]:
     """The recorded head on white, then every avatar and the map of its error; sides are even, as videos want them."""
     recorded = frame.on_white(frame.head)
     panels = [_bytes(recorded)]
@@ -37,7 +37,7 @@ def error_map(recorded: Float32[ndarray, "height width 3"], shown: Float32[ndarr
     return np.ascontiguousarray(cv2.applyColorMap(_bytes(difference), cv2.COLORMAP_INFERNO)[..., ::-1])
 
 
-def novel_views(avatar: Avatar, pose: HeadPose, camera: Camera) -> UInt8[ndarray, "height width 3"]:
+def novel_views(avatar: Avatar, pose: HeadPose, camera: Camera) -> UInt8[ndarray, "strip_height strip_width 3"]:
     """Two rows: the head from −75° to 75° of yaw, then from −30° to 30° of pitch; the pictures keep the camera's size."""
     rows = [[(yaw, 0.0) for yaw in YAW_DEG], [(0.0, pitch) for pitch in PITCH_DEG]]
     pictures = [[_bytes(avatar.render(pose, turned_camera(avatar, pose, camera, *angles)).over(_WHITE).numpy()) for angles in row] for row in rows]

@@ -122,7 +122,7 @@ def evaluate_avatars(
         raise InputError(
             f"expected tracked frames both to train and held out, found {len(usable.train)} and {len(usable.held_out)} in {footage.run.paths.root}"
         )
-    judges = Judges(config.networks) if config.landmarks or config.networks != JudgeFiles() else None
+    judges = Judges(config.networks, config.landmarks)
     tallies: dict[tuple[str, str], _Tally] = {}
     seconds: dict[str, list[float]] = {name: [] for name in avatars}
     frames = protocol_frames(usable, config)
@@ -155,10 +155,10 @@ def _box(footage: Footage, frame: AvatarFrame) -> FaceBox:
     return FaceBox((box.center_px - corner) * scale, box.side_px * scale, box.roll_rad)
 
 
-def _measure(tally: _Tally, frame: AvatarFrame, portrait: Portrait, judges: Judges | None, box: FaceBox) -> None:
+def _measure(tally: _Tally, frame: AvatarFrame, portrait: Portrait, judges: Judges, box: FaceBox) -> None:
     shown = np.ascontiguousarray(portrait.over(_WHITE).clamp(0, 1).numpy(), np.float32)
     recorded = frame.on_white(frame.head)
-    judged = {} if judges is None else judges.judge(recorded, shown, box)
+    judged = judges.judge(recorded, shown, box)
     tally.add("head", {**_whole(recorded, shown), **judged, "flicker": _flicker(tally, frame.frame_idx, recorded, shown)})
     tally.add("shoulders", _whole(frame.on_white(frame.person), shown))
     inside = frame.head > _HALF
@@ -187,7 +187,7 @@ def _flicker(tally: _Tally, frame_idx: int, recorded: Float32[ndarray, "height w
     return float(np.abs((shown - last[2]) - (recorded - last[1])).mean())
 
 
-def held_out_order(values: Sequence[float]) -> tuple[int, ...]:
-    """Places of the worst, the middle and the best value."""
+def outstanding(values: Sequence[float]) -> dict[int, str]:
+    """Places of the worst, the middle and the best value, with these words; the last word wins where values are few."""
     order = np.argsort(np.asarray(values))
-    return tuple(int(order[k]) for k in dict.fromkeys((0, len(order) // 2, len(order) - 1)))
+    return {int(order[len(order) // 2]): "middle", int(order[0]): "worst", int(order[-1]): "best"}

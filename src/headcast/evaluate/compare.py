@@ -15,7 +15,7 @@ from headcast.capture.movie import Movie
 from headcast.errors import InputError
 from headcast.evaluate.avatar_page import evaluation_page
 from headcast.evaluate.avatar_pictures import novel_views, side_by_side
-from headcast.evaluate.avatars import AvatarEvaluation, EvaluationConfig, Shown, evaluate_avatars, held_out_order
+from headcast.evaluate.avatars import AvatarEvaluation, EvaluationConfig, evaluate_avatars, outstanding
 from headcast.solve.step import Step
 from headcast.store import AvatarEvaluationPaths, AvatarPaths, InputFile, replace_file, write_json, write_text
 from headcast.track.run import Run
@@ -44,15 +44,15 @@ def compare_avatar(
     if config.baseline and run.albedo is not None and avatar.kind != BaselineAvatar.kind:
         avatars[BaselineAvatar.kind] = BaselineAvatar.of(run)
     paths = AvatarPaths(folder).evaluation
-    evaluation, drawn = yield from _measured(avatars, footage, split, config, paths)
+    evaluation = yield from _measured(avatars, footage, split, config, paths)
     frame = next(footage.shots([_most_frontal(run, evaluation.frames["drive"])]))
     views = novel_views(avatar, frame.pose, frame.camera)
-    _write(paths, folder, run, config, evaluation, drawn, views)
+    _write(paths, folder, run, config, evaluation, _outstanding(avatars, footage, evaluation), views)
     return evaluation, paths
 
 
 def _split(paths: AvatarPaths, run: Run, split_file: Path | None) -> Split:
-    """The one that is named, the avatar's own where this is the recording that it was built from, otherwise all frames but the first held out."""
+    """The one that is named, otherwise the avatar's own."""
     if split_file is not None:
         return Split.read(split_file, run.track.frame_count)
     if not paths.split.is_file():
@@ -62,32 +62,38 @@ def _split(paths: AvatarPaths, run: Run, split_file: Path | None) -> Split:
 
 def _measured(
     avatars: Mapping[str, Avatar], footage: Footage, split: Split, config: EvaluationConfig, paths: AvatarEvaluationPaths
-) -> Generator[Step, None, tuple[AvatarEvaluation, dict[int, UInt8[ndarray, "height width 3"]]]]:
-    """Measures, and draws every held-out frame into the video; also gives the pictures, by frame, as long as they are few."""
-    drawn: dict[int, UInt8[ndarray, "height width 3"]] = {}
-    time_s = footage.run.capture.time_s
+) -> Generator[Step, None, AvatarEvaluation]:
+    """Measures, and draws every held-out frame into the video."""
+    capture = footage.run.capture
     measuring = evaluate_avatars(avatars, footage, split, config)
+    movie, first_s = None, 0.0
     with ExitStack() as opened:
-        movie: Movie | None = None
         while True:
             try:
                 found = next(measuring)
             except StopIteration as end:
-                return end.value, drawn
+                return end.value
             if isinstance(found, Step):
                 yield found
                 continue
-            picture = _drawn(found)
+            picture, time_s = side_by_side(found.frame, found.portraits), float(capture.time_s[found.frame.frame_idx])
             if movie is None:
-                first_s = float(time_s[found.frame.frame_idx])
                 place = opened.enter_context(replace_file(paths.comparison))
-                movie = opened.enter_context(Movie(place, footage.run.capture.fps, picture.shape[:2]))
-            movie.add(picture, float(time_s[found.frame.frame_idx]) - first_s)
-            drawn[found.frame.frame_idx] = picture
+                movie, first_s = opened.enter_context(Movie(place, capture.fps, picture.shape[:2])), time_s
+            movie.add(picture, time_s - first_s)
 
 
-def _drawn(shown: Shown) -> UInt8[ndarray, "height width 3"]:
-    return side_by_side(shown.frame, shown.portraits)
+def _outstanding(
+    avatars: Mapping[str, Avatar], footage: Footage, evaluation: AvatarEvaluation
+) -> list[tuple[str, UInt8[ndarray, "height row_width 3"]]]:
+    """The first avatar's worst, middle and best held-out frame, each with a caption."""
+    frames, values = evaluation.frames["drive"], evaluation.psnr_db[next(iter(avatars))]["drive"]
+    pictures = []
+    for place, name in outstanding(values).items():
+        frame = next(footage.shots([frames[place]]))
+        portraits = {own: avatar.render(frame.pose, frame.camera) for own, avatar in avatars.items()}
+        pictures.append((f"Frame {frames[place]}: the {name}, {values[place]:.1f} dB", side_by_side(frame, portraits)))
+    return pictures
 
 
 def _most_frontal(run: Run, frames: tuple[int, ...]) -> int:
@@ -98,28 +104,18 @@ def _most_frontal(run: Run, frames: tuple[int, ...]) -> int:
 
 def _write(
     paths: AvatarEvaluationPaths,
-    folder: Path,
+    avatar: Path,
     run: Run,
     config: EvaluationConfig,
     evaluation: AvatarEvaluation,
-    drawn: Mapping[int, UInt8[ndarray, "height width 3"]],
-    views: UInt8[ndarray, "height width 3"],
+    pictures: list[tuple[str, UInt8[ndarray, "height row_width 3"]]],
+    views: UInt8[ndarray, "strip_height strip_width 3"],
 ) -> None:
     with replace_file(paths.novel_views) as temporary:
         Image.fromarray(views).save(temporary)
-    first = next(iter(evaluation.means))
-    values = evaluation.psnr_db[first]["drive"]
-    names = dict(zip(held_out_order(values), ("worst", "middle", "best")))
-    captions = [(f"Frame {evaluation.frames['drive'][place]}: the {name}, {values[place]:.1f} dB", place) for place, name in names.items()]
-    pictures = [(caption, drawn[evaluation.frames["drive"][place]]) for caption, place in captions]
-    title = f"{folder.name}: {first} avatar of {run.capture.source_path.name}"
+    title = f"{avatar.resolve().name}: {next(iter(evaluation.means))} avatar of {run.capture.source_path.name}"
     write_text(paths.page, evaluation_page(title, evaluation, pictures, views, paths.comparison.name))
     networks = {name: None if file is None else str(file) for name, file in asdict(config.networks).items()}
-    about = {
-        "kind": _KIND,
-        "schema": _SCHEMA,
-        "avatar": str(folder),
-        "run": str(run.paths.root),
-        "track_sha256": InputFile.of(run.paths.track).sha256,
-    }
-    write_json(paths.values, {**about, "networks": networks, **evaluation.as_json()})
+    about = {"kind": _KIND, "schema": _SCHEMA, "avatar": str(avatar), "run": str(run.paths.root)}
+    track = InputFile.of(run.paths.track).sha256
+    write_json(paths.values, {**about, "track_sha256": track, "networks": networks, **evaluation.as_json()})

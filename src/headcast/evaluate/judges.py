@@ -33,29 +33,31 @@ class JudgeFiles:
 class Judges:
     """Measures that need a network; those that nobody brought are None."""
 
-    def __init__(self, files: JudgeFiles):
+    def __init__(self, files: JudgeFiles, landmarks: bool):
         """Raises as `OnnxNetwork` where a file cannot be used."""
-        self._mesh = MediapipeMesh()
+        self._asked_for_landmarks = landmarks
+        self._mesh = MediapipeMesh() if landmarks or files.identity is not None else None
         self._lpips = None if files.lpips is None else OnnxNetwork(NamedNetwork("lpips", files.lpips))
         self._identity = None if files.identity is None else OnnxNetwork(NamedNetwork("arcface", files.identity))
 
     def judge(self, recorded: Float32[ndarray, "height width 3"], shown: Float32[ndarray, "height width 3"], box: FaceBox) -> dict[str, float | None]:
         """Landmark distance (px), perceptual distance and cosine of identities of two pictures with the face in the same place."""
         pictures = [_bytes(recorded), _bytes(shown)]
-        marks = [self._landmarks(picture, box) for picture in pictures]
-        both = None if any(mark is None for mark in marks) else (marks[0], marks[1])
+        marks = [] if self._mesh is None else [self._landmarks(self._mesh, picture, box) for picture in pictures]
+        both = None if not marks or any(mark is None for mark in marks) else (marks[0], marks[1])
         return {
-            "landmarks_px": None if both is None else float(np.linalg.norm(both[0] - both[1], axis=1).mean()),
+            "landmarks_px": None if both is None or not self._asked_for_landmarks else float(np.linalg.norm(both[0] - both[1], axis=1).mean()),
             "lpips": None if self._lpips is None else self._perceptual(recorded, shown),
             "identity": None if self._identity is None or both is None else self._likeness(pictures, both),
         }
 
-    def _landmarks(self, picture: UInt8[ndarray, "height width 3"], box: FaceBox) -> Float[ndarray, "478 2"] | None:
+    @staticmethod
+    def _landmarks(mesh: MediapipeMesh, picture: UInt8[ndarray, "height width 3"], box: FaceBox) -> Float[ndarray, "478 2"] | None:
         """In pixels of the picture; None where the network sees no face."""
-        found = self._mesh(crop(picture, box, self._mesh.crop_px))
+        found = mesh(crop(picture, box, mesh.crop_px))
         if found is None or found.presence < _PRESENT:
             return None
-        affine = box.source_from_crop(self._mesh.crop_px)
+        affine = box.source_from_crop(mesh.crop_px)
         return found.points[:, :2] @ affine[:, :2].T + affine[:, 2]
 
     def _perceptual(self, recorded: Float32[ndarray, "height width 3"], shown: Float32[ndarray, "height width 3"]) -> float:

@@ -3,9 +3,10 @@
 from headcast.export.arkit import ARKIT_NAMES, ArkitCurves, export_arkit, read_arkit
 from headcast.export.arrays import export_arrays
 from headcast.export.bvh import BvhClip, export_bvh, read_bvh
-from headcast.export.colmap import ColmapConfig, ColmapModel, export_colmap, read_colmap, read_colmap_pictures
+from headcast.export.colmap import ColmapConfig, export_colmap, read_colmap_pictures
+from headcast.export.colmap_model import ColmapModel, read_colmap
 from headcast.export.flashavatar import FlashavatarConfig, TrackerFrame, export_flashavatar, read_tracker_frame
-from headcast.export.formats import FORMATS, FormatName, chosen_config, default_place, export_track, flame_file, formats_help, places_help
+from headcast.export.formats import FORMATS, FormatName, chosen_config, default_place, export_track, formats_help, places_help
 from headcast.export.gltf import RiggedHead, export_glb, read_glb
 from headcast.export.imavatar import ImavatarConfig, ImavatarSet, export_imavatar, read_imavatar
 from headcast.export.insta import InstaConfig, export_insta, read_insta
@@ -13,6 +14,7 @@ from headcast.export.nerf import NerfConfig, export_nerf, read_nerf, read_parame
 from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio, read_nerfstudio
 from headcast.export.nha import NhaFrame, export_nha, nha_frames, read_nha
 from headcast.export.obj import export_obj
+from headcast.export.order import flame_file
 from headcast.export.performance import Performance, read_performance, write_performance
 from headcast.export.ply import export_ply
 from headcast.export.posed_pictures import PosedPicture

@@ -25,6 +25,15 @@ def flame_numbers(track: Track, root: FlameRoot, frame: int) -> dict[str, ndarra
 def what_offsets_lack(track: Track) -> str:
     """A sentence for formats that hold FLAME's numbers alone; empty where the track has no offsets."""
     if track.offsets is None:
-        return ""
+        return what_moving_offsets_lack(track, "that program")
     size_mm = 1000 * float(track.offsets.square().sum(-1).mean().sqrt())
     return f"that program has no place for offsets ({size_mm:.2f} mm RMS): its head is the identity's alone"
+
+
+def what_moving_offsets_lack(track: Track, name: str) -> str:
+    """A sentence for formats that hold no skin that moves by itself; empty where the track has none."""
+    moving = track.pose().moving_offsets
+    if moving is None:
+        return ""
+    size_mm = 1000 * float(moving.vertices().square().sum(-1).mean().sqrt())
+    return f"{name} has no place for dynamic offsets ({size_mm:.2f} mm RMS): its skin moves with expressions and joints alone"

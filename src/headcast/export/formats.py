@@ -2,17 +2,11 @@
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from jaxtyping import UInt8
-from numpy import ndarray
-from PIL import Image
-
 from headcast.capture import Capture
-from headcast.errors import ConfigError, InputError
+from headcast.errors import ConfigError
 from headcast.export.arkit import export_arkit
 from headcast.export.arrays import export_arrays
 from headcast.export.bvh import export_bvh
@@ -32,13 +26,12 @@ from headcast.export.nerfstudio import NerfstudioConfig, export_nerfstudio
 from headcast.export.nha import OWN_FILES as NHA_FILES
 from headcast.export.nha import export_nha
 from headcast.export.obj import export_obj
+from headcast.export.order import Order
 from headcast.export.ply import export_ply
 from headcast.export.room import make_room
 from headcast.export.usd import export_usd
-from headcast.export.vht import export_vht, require_flame
+from headcast.export.vht import export_vht
 from headcast.heads import HeadModel
-from headcast.heads.flame import FlameRoot, load_flame_root
-from headcast.heads.library import find_head
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 from headcast.track import Track
@@ -47,66 +40,6 @@ from headcast.track.run import Run
 FormatName = Literal[
     "arkit", "arrays", "bvh", "colmap", "flashavatar", "glb", "imavatar", "insta", "nerf", "nerfstudio", "nha", "obj", "ply", "usd", "vht"
 ]
-
-_NEEDS_PICTURES = "a data set needs the recording's pictures; expected the folder of a run, found a file of parameters"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be written, and where."""
-
-    track: Track
-    model: HeadModel
-    out: Path
-    albedo_picture: Path | None
-    """sRGB picture in the model's atlas, where there is one."""
-    recordings: tuple[Capture, ...]
-    """One per camera; none where the track came without."""
-    config: Any
-    """The format's settings; None for formats without."""
-    whole_run: Run | None = None
-    """What the track is of, with everything else that was made of it."""
-
-    @property
-    def captures(self) -> tuple[Capture, ...]:
-        """The recordings of all cameras; raises `InputError` where the track came without."""
-        if not self.recordings:
-            raise InputError(_NEEDS_PICTURES)
-        return self.recordings
-
-    @property
-    def capture(self) -> Capture:
-        """The first camera's; raises `InputError` where the track came without."""
-        return self.captures[0]
-
-    @property
-    def run(self) -> Run:
-        """Raises `InputError` where the track came without one."""
-        if self.whole_run is None:
-            raise InputError(_NEEDS_PICTURES)
-        return self.whole_run
-
-    @cached_property
-    def albedo(self) -> UInt8[ndarray, "height width 3"] | None:
-        return None if self.albedo_picture is None else np.asarray(Image.open(self.albedo_picture).convert("RGB"))
-
-    @property
-    def flame_file(self) -> Path:
-        """Raises `InputError` for other models."""
-        return flame_file(self.model)
-
-    @property
-    def flame_file_if_any(self) -> Path | None:
-        return self.flame_file if self.model.about.get("family") == "FLAME" else None
-
-    @property
-    def flame_root(self) -> FlameRoot:
-        """Raises `InputError` for other models."""
-        return load_flame_root(self.flame_file)
-
-    @property
-    def flame_root_if_any(self) -> FlameRoot | None:
-        return None if self.flame_file_if_any is None else self.flame_root
 
 
 @dataclass(frozen=True)
@@ -131,27 +64,33 @@ class Format:
         return bool(self.own_files)
 
 
+def _data_set(
+    name: FormatName, help: str, write: Callable[[Order], Generator[Step, None, None]], own_files: tuple[str, ...], config: type | None = None,
+    first_camera: bool = False,
+) -> Format:  # fmt: skip
+    """A folder of the format's own name that holds the recording's pictures."""
+    return Format(help, name, write, own_files, config, needs_recording=True, first_camera=first_camera)
+
+
 FORMATS: dict[FormatName, Format] = {
     "arkit": Format(
         "ARKit's 52 expressions over time as CSV, as the Live Link Face app writes it", "arkit.csv", lambda o: export_arkit(o.track, o.model, o.out)
     ),
     "arrays": Format("one npz for NumPy", "arrays.npz", lambda o: export_arrays(o.track, o.model, o.out)),
     "bvh": Format("motion of head, neck, jaw and eyes as a skeleton", "head.bvh", lambda o: export_bvh(o.track, o.model, o.out)),
-    "colmap": Format(
-        "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
+    "colmap": _data_set(
         "colmap",
+        "a COLMAP model of the head at rest and a moving camera, with pictures and masks, for 3D Gaussians",
         lambda o: export_colmap(o.track, o.model, o.captures, o.out, o.config, o.albedo),
         COLMAP_FILES,
         ColmapConfig,
-        needs_recording=True,
     ),
-    "flashavatar": Format(
-        "FlashAvatar's folders, with metrical-tracker's .frame files (FLAME runs)",
+    "flashavatar": _data_set(
         "flashavatar",
+        "FlashAvatar's folders, with metrical-tracker's .frame files (FLAME runs)",
         lambda o: export_flashavatar(o.track, o.model, o.capture, o.flame_root, o.out, o.config),
         FLASHAVATAR_FILES,
         FlashavatarConfig,
-        needs_recording=True,
         first_camera=True,
     ),
     "glb": Format(
@@ -159,46 +98,41 @@ FORMATS: dict[FormatName, Format] = {
         "head.glb",
         lambda o: export_glb(o.track, o.model, o.out, o.albedo),
     ),
-    "imavatar": Format(
-        "flame_params.json, pictures and masks for IMavatar, PointAvatar and SplattingAvatar (FLAME runs)",
+    "imavatar": _data_set(
         "imavatar",
+        "flame_params.json, pictures and masks for IMavatar, PointAvatar and SplattingAvatar (FLAME runs)",
         lambda o: export_imavatar(o.track, o.model, o.capture, o.flame_root, o.out, o.config),
         IMAVATAR_FILES,
         ImavatarConfig,
-        needs_recording=True,
         first_camera=True,
     ),
-    "insta": Format(
-        "INSTA's data set: cut-out pictures, a mesh, depth and face parts per frame",
+    "insta": _data_set(
         "insta",
+        "INSTA's data set: cut-out pictures, a mesh, depth and face parts per frame",
         lambda o: export_insta(o.track, o.model, o.capture, o.out, o.config),
         INSTA_FILES,
         InstaConfig,
-        needs_recording=True,
         first_camera=True,
     ),
-    "nerf": Format(
-        "pictures, mattes, cameras and heads for GaussianAvatars and other radiance fields and 3D Gaussians",
+    "nerf": _data_set(
         "nerf",
+        "pictures, mattes, cameras and heads for GaussianAvatars and other radiance fields and 3D Gaussians",
         lambda o: export_nerf(o.track, o.model, o.captures, o.out, o.config, o.flame_root_if_any),
         NERF_FILES,
         NerfConfig,
-        needs_recording=True,
     ),
-    "nerfstudio": Format(
-        "transforms.json, pictures and masks for nerfstudio: the head at rest and a moving camera",
+    "nerfstudio": _data_set(
         "nerfstudio",
+        "transforms.json, pictures and masks for nerfstudio: the head at rest and a moving camera",
         lambda o: export_nerfstudio(o.track, o.model, o.captures, o.out, o.config, o.albedo),
         NERFSTUDIO_FILES,
         NerfstudioConfig,
-        needs_recording=True,
     ),
-    "nha": Format(
-        "the data set of Neural Head Avatars, of a run that 'headcast parse' labelled",
+    "nha": _data_set(
         "nha",
+        "the data set of Neural Head Avatars, of a run that 'headcast parse' labelled",
         lambda o: export_nha(o.run, o.out, o.flame_file_if_any),
         NHA_FILES,
-        needs_recording=True,
         first_camera=True,
     ),
     "obj": Format(
@@ -269,12 +203,3 @@ def export_track(
     yield from steps
     if entry.first_camera and len(track.cameras) > 1:
         yield Step("export", 1, 1, message=f"of {len(track.cameras)} cameras only the first, {track.camera_names[0]!r}, is in the export")
-
-
-def flame_file(model: HeadModel) -> Path:
-    """The file of a FLAME model; raises `InputError` for other models."""
-    require_flame(model)
-    file = find_head(model.name)
-    if file is None:
-        raise InputError(f"expected the FLAME file that the track was made with, found nothing for {model.name!r}")
-    return file

@@ -13,6 +13,7 @@ from numpy import ndarray
 from PIL import Image
 
 from headcast.errors import FormatError
+from headcast.export.flame_numbers import what_moving_offsets_lack
 from headcast.export.gltf_cameras import gltf_cameras
 from headcast.geometry import matrix_from_axis_angle, matrix_from_quaternion, quaternion_from_matrix, vertex_normals
 from headcast.heads import HeadModel, HeadPose, ShapedHead
@@ -45,16 +46,18 @@ def export_glb(track: Track, model: HeadModel, out: Path, albedo: UInt8[ndarray,
     yield Step("export", 1, 2)
     _write_animation(writer, track)
     writer.write(out)
-    yield Step("export", 2, 2, message=what_a_rig_lacks("glTF", model))
+    yield Step("export", 2, 2, message=what_a_rig_lacks("glTF", model, track))
 
 
-def what_a_rig_lacks(name: str, model: HeadModel) -> str:
-    """What of a model has no place in skins and morph targets, as a sentence; empty where nothing is missing."""
+def what_a_rig_lacks(name: str, model: HeadModel, track: Track) -> str:
+    """What of a model and a track has no place in skins and morph targets, as a sentence; empty where nothing is missing."""
     notes = []
     if model.pose_correctives is not None:
         notes.append(f"{name} has no place for this model's pose correctives: turned joints lack them")
     if bool((model.joint_expression_basis != 0).any()):
         notes.append(f"{name} joints do not move with expressions: they turn about their places at rest")
+    if note := what_moving_offsets_lack(track, name):
+        notes.append(note)
     return "; ".join(notes)
 
 

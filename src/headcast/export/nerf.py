@@ -157,7 +157,7 @@ def _own_parameters(track: Track, frame: int, vertices: Float[torch.Tensor, "ver
 
 
 def _flame_parameters(track: Track, model: HeadModel, root: FlameRoot, frame: int) -> dict[str, ndarray]:
-    return {**flame_numbers(track, root, frame), "static_offset": _static_offset(track, model)}
+    return {**flame_numbers(track, root, frame), "static_offset": _static_offset(track, model), **_dynamic_offset(track, model, [frame])}
 
 
 def _canonical_parameters(track: Track, model: HeadModel) -> dict[str, ndarray]:
@@ -174,6 +174,16 @@ def _static_offset(track: Track, model: HeadModel) -> ndarray:
     if track.offsets is not None:
         offset[0, : len(model.template)] = track.offsets.numpy()
     return offset
+
+
+def _dynamic_offset(track: Track, model: HeadModel, frames: Sequence[int]) -> dict[str, ndarray]:
+    """What the skin adds in each of the frames, under VHAP's name; empty where it was not solved."""
+    moving = track.pose(torch.tensor(frames)).moving_offsets
+    if moving is None:
+        return {}
+    offset = np.zeros((len(frames), len(model.template) + _TEETH, 3), np.float32)
+    offset[:, : len(model.template)] = moving.vertices().numpy()
+    return {"dynamic_offset": offset}
 
 
 def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRoot | None) -> None:
@@ -197,11 +207,12 @@ def _write_canonical(folder: Path, track: Track, model: HeadModel, root: FlameRo
 
 
 def _write_motion(folder: Path, track: Track, model: HeadModel, root: FlameRoot, frames: Sequence[int]) -> None:
-    """The clip as GaussianAvatars' viewer takes it as a motion: the numbers of all frames, and offsets that are zero."""
+    """The clip as GaussianAvatars' viewer takes it as a motion: the numbers of all frames, and dynamic offsets, zero where none were solved."""
     each = [flame_numbers(track, root, frame) for frame in frames]
     motion = {name: np.concatenate([numbers[name] for numbers in each]).astype(np.float32) for name in (*FLAME_NUMBERS, "expr")}
-    offset = np.zeros((len(frames), len(model.template) + _TEETH, 3), np.float32)
-    write_arrays(folder / "motion.npz", {**motion, "shape": each[0]["shape"], "dynamic_offset": offset}, compress=True)
+    still = {"dynamic_offset": np.zeros((len(frames), len(model.template) + _TEETH, 3), np.float32)}
+    offsets = _dynamic_offset(track, model, list(frames)) or still
+    write_arrays(folder / "motion.npz", {**motion, "shape": each[0]["shape"], **offsets}, compress=True)
 
 
 def _write_tables(folder: Path, described: Sequence[dict[str, Any]], validating: Sequence[int], test_share: float, flame: bool) -> None:

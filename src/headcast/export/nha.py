@@ -25,6 +25,7 @@ from headcast.render import image_positions
 from headcast.solve.step import Step
 from headcast.store import read_json, replace_file, write_json
 from headcast.threads import mapped
+from headcast.track.detected import mediapipe_points
 from headcast.track.run import Run
 
 _PARAMETERS = "tracked_flame_params.npz"
@@ -91,9 +92,8 @@ def _written(run: Run, folder: Path, valid: list[int], flame_file: Path | None) 
                 Image.fromarray(picture).save(temporary, compress_level=1)
         vertices = head.posed(track.pose(idx)).vertices
         marks = image_positions(sets.points(vertices, run.model.faces), track.camera_at(idx)).numpy()
-        write_json(
-            place / "keypoints_static_0000.json", _keypoints(marks, capture.landmarks_px[idx, list(IRIS_CENTERS)], track.camera_at(idx).focal_px)
-        )
+        irises = mediapipe_points(capture, track, run.model, idx)[list(IRIS_CENTERS)]
+        write_json(place / "keypoints_static_0000.json", _keypoints(marks, irises, track.camera_at(idx).focal_px))
         return idx
 
     for done, idx in enumerate(mapped(write, capture.frames(valid)), start=1):

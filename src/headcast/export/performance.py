@@ -93,7 +93,7 @@ def read_performance(path: Path, model: HeadModel, fps: float = 30.0) -> Perform
     if path.suffix == ".csv":
         if not has_arkit_expressions(model):
             raise InputError(f"a .csv holds ARKit's expressions, not those of {model.name!r}. Use --from arkit: {path}")
-        return _from_arkit(read_arkit(path), model)
+        return performance_of_arkit(read_arkit(path), model)
     if path.suffix != ".npz":
         raise InputError(f"expected ARKit's expressions as .csv or a model's as .npz, found {path}")
     arrays = read_arrays(path)
@@ -108,7 +108,7 @@ def read_performance(path: Path, model: HeadModel, fps: float = 30.0) -> Perform
     return Performance(time - time[0], pose)
 
 
-def _from_arkit(curves: ArkitCurves, model: HeadModel) -> Performance:
+def performance_of_arkit(curves: ArkitCurves, model: HeadModel) -> Performance:
     """Eyes look where eyeLook expressions turn them; the files' angles of the eyes say the same again."""
     pose = model.neutral_pose(len(curves.time_s))
     pose.expression[:, [model.expression_names.index(name) for name in ARKIT_NAMES]] = torch.from_numpy(curves.expression)

@@ -61,7 +61,7 @@ def export_usd(track: Track, model: HeadModel, out: Path, albedo_picture: Path |
         with replace_file(out) as temporary:
             if not usd.UsdUtils.CreateNewUsdzPackage(str(layer), str(temporary)):
                 raise OSError(f"usd-core could not write {temporary.name}")
-    yield Step("export", 2, 2, message=what_a_rig_lacks("USD", model))
+    yield Step("export", 2, 2, message=what_a_rig_lacks("USD", model, track))
 
 
 def _package() -> ModuleType:

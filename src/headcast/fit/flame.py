@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from headcast.export.formats import flame_file
+from headcast.export.order import flame_file
 from headcast.geometry import Similarity, Transform
 from headcast.heads import HeadModel
 from headcast.heads.flame import load_flame_root

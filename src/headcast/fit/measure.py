@@ -51,12 +51,13 @@ class FitErrors:
 
     def values(self) -> dict[str, Any]:
         """What report.json holds."""
-        plain = lambda table: {name: None if found is None else asdict(found) for name, found in table.items()}  # noqa: E731
-        return {
-            "scan_to_head": plain(self.scan_to_head),
-            "head_to_scan": plain(self.head_to_scan),
-            "landmarks": None if self.landmarks is None else asdict(self.landmarks),
-        }
+        sides = {"scan_to_head": self.scan_to_head, "head_to_scan": self.head_to_scan}
+        regions = {side: {name: _plain(found) for name, found in table.items()} for side, table in sides.items()}
+        return {**regions, "landmarks": _plain(self.landmarks)}
+
+
+def _plain(found: Distances | None) -> dict[str, Any] | None:
+    return None if found is None else asdict(found)
 
 
 def measured(target: Target, vertices: Float[ndarray, "vertices 3"], state: HeadState, scan: Samples, face: FoundFace) -> FitErrors:

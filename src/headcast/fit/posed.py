@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from headcast.capture.camera_source import CameraSource, camera_path
+from headcast.capture.rigs.transforms import NAME as TRANSFORMS
+from headcast.capture.rigs.transforms import read_posed_pictures
 from headcast.errors import FormatError, InputError
-from headcast.export.nerf import read_nerf
 from headcast.fit.looks import Look
 from headcast.fit.read_mesh import read_picture
 from headcast.fit.scan import texture_at
@@ -45,7 +47,7 @@ class PosedPictures:
 
 
 def read_posed(path: Path) -> PosedPictures:
-    """The pictures that `camera_info.json` (flame_fitting) or `transforms.json` (NeRF data sets) names, in a folder.
+    """The pictures that `camera_info.json` (flame_fitting) or `transforms.json` (NeRF data sets) names, in a folder, without their lens's distortion.
 
     Raises:
         InputError: there is neither, or a picture is missing.
@@ -53,10 +55,10 @@ def read_posed(path: Path) -> PosedPictures:
     """
     folder = path if path.is_dir() else path.parent
     table = folder / "camera_info.json"
-    if table.is_file() and path.name != "transforms.json":
+    if table.is_file() and path.name != TRANSFORMS:
         views = _camera_info(table)
-    elif (folder / "transforms.json").is_file():
-        views = [PosedView(read_picture(shown.picture), shown.camera) for shown in read_nerf(folder)]
+    elif (folder / TRANSFORMS).is_file():
+        views = _transforms(folder / TRANSFORMS)
     else:
         raise InputError(f"expected camera_info.json or transforms.json with the cameras of the pictures, found neither in {folder}")
     if len(views) < _FEWEST_VIEWS:
@@ -66,6 +68,20 @@ def read_posed(path: Path) -> PosedPictures:
             found = f"{view.picture.shape[1]}×{view.picture.shape[0]}"
             raise InputError(f"expected picture {number} with {view.camera.size[1]}×{view.camera.size[0]} pixels, found {found}, in {folder}")
     return PosedPictures(folder.name, views)
+
+
+def _transforms(table: Path) -> list[PosedView]:
+    files = read_posed_pictures(table)
+    views = []
+    for camera in files.cameras:
+        source = CameraSource(camera_path(table, camera.name), files)
+        (frame,) = source.frames()
+        known = camera.calibration(source.size)
+        assert known.focal_px is not None and known.center_px is not None and known.camera_from_world is not None
+        focal, center = (torch.from_numpy(value).float() for value in (known.focal_px, known.center_px))
+        pose = Transform(known.camera_from_world.rotation[0].float(), known.camera_from_world.translation[0].float())
+        views.append(PosedView(frame.image, Camera(focal, center, source.size, pose)))
+    return views
 
 
 def _camera_info(table: Path) -> list[PosedView]:

@@ -5,10 +5,11 @@ from pathlib import Path
 from headcast.errors import InputError
 from headcast.fit.config import FitConfig
 from headcast.fit.posed import PosedPictures, read_posed
-from headcast.fit.read_cloud import ply_header, read_cloud
+from headcast.fit.read_cloud import read_cloud
 from headcast.fit.read_depth import read_depth
 from headcast.fit.read_mesh import read_mesh
 from headcast.fit.scan import Scan
+from headcast.store import ply_header
 
 MESHES = (".obj", ".glb", ".gltf", ".stl")
 CLOUDS = (".xyz", ".txt", ".npz")

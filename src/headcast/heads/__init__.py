@@ -2,7 +2,7 @@
 
 from headcast.heads.flame import FlameRoot, load_flame_root
 from headcast.heads.library import available_heads, files_of_head, find_head, load_head, model_folders
-from headcast.heads.model import HeadModel, HeadPose, LandmarkSet, ShapedHead, joint_transforms, skin
+from headcast.heads.model import HeadModel, HeadPose, LandmarkSet, MovingOffsets, ShapedHead, joint_transforms, skin
 from headcast.heads.open_head import default_albedo, open_head
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "HeadModel",
     "HeadPose",
     "LandmarkSet",
+    "MovingOffsets",
     "ShapedHead",
     "available_heads",
     "default_albedo",

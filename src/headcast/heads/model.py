@@ -29,6 +29,19 @@ class LandmarkSet:
 
 
 @dataclass(frozen=True)
+class MovingOffsets:
+    """What a person's skin adds to identity and expression from frame to frame, as a few modes of the head at rest."""
+
+    modes: Float[Tensor, "modes vertices 3"]
+    """Metres per unit of their weight, head space; joints do not move with them."""
+    weights: Float[Tensor, "*batch modes"]
+
+    def vertices(self) -> Float[Tensor, "*batch vertices 3"]:
+        """How far every vertex moves (m, head space at rest)."""
+        return torch.einsum("...m,mvk->...vk", self.weights, self.modes)
+
+
+@dataclass(frozen=True)
 class HeadPose:
     """What changes from frame to frame."""
 
@@ -36,6 +49,8 @@ class HeadPose:
     joint_rotations: Float[Tensor, "*batch joints 3"]
     """Axis-angle (rad) of each joint relative to its parent."""
     world_from_head: Transform
+    moving_offsets: MovingOffsets | None = None
+    """None where none were solved."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +156,8 @@ class ShapedHead:
         """The mesh in world space."""
         model = self.model
         vertices = self.vertices + torch.einsum("...e,evk->...vk", pose.expression, model.expression_basis)
+        if pose.moving_offsets is not None:
+            vertices = vertices + pose.moving_offsets.vertices()
         rotations, joints = self.turned_joints(pose)
         if model.pose_correctives is not None:
             identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)

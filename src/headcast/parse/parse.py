@@ -25,6 +25,7 @@ from headcast.perceive import FaceNormals, FaceParser, NamedNetwork
 from headcast.solve.step import Step, follow
 from headcast.store import About, InputFile, ParsingPaths, half_written, replace_file
 from headcast.threads import with_quiet_blas
+from headcast.track.detected import mediapipe_points
 from headcast.track.prefetch import ahead
 from headcast.track.run import Run
 
@@ -121,7 +122,7 @@ def parse_steps(run: Run, config: ParseConfig | None = None, *, overwrite: bool 
             if idx in expected:
                 view = View.of(capture, idx, frame.image, config.largest_px)
                 layers = painter.layers(next(heads), view.window, view.size)
-                parsed = _labelled(capture, idx, frame.image, networks, labeller, layers, view)
+                parsed = _labelled(run, idx, frame.image, networks, labeller, layers, view)
             writing.append(writer.submit(_write, paths, idx, parsed))
             if preview is not None:
                 preview.add(capture.time_s[idx], _panels(frame.image, capture.matte(idx), parsed))
@@ -145,7 +146,7 @@ def _learned(capture: Capture, painter: LayerPainter, valid: ndarray, config: Pa
 
 
 def _labelled(
-    capture: Capture,
+    run: Run,
     idx: int,
     image: UInt8[ndarray, "height width 3"],
     networks: _Networks,
@@ -154,7 +155,8 @@ def _labelled(
     view: View,
 ) -> _Frame:
     """A frame with a face, by the networks that there are and the tracked head for the rest."""
-    points = capture.landmarks_px[idx]
+    capture = run.capture
+    points = mediapipe_points(capture, run.track, run.model, idx)
     if networks.labels is not None:
         labels, confidence = networks.labels(image, capture.face_box(idx), points)
         labels[capture.matte(idx) == 0] = 0

@@ -3,8 +3,10 @@
 from headcast.perceive.detectors import DETECTORS, DetectorName
 from headcast.perceive.faces import FaceBox, FaceFinder
 from headcast.perceive.follow import FaceFollower, FollowConfig, FollowState, Landmarks, Sighting
+from headcast.perceive.layouts import LAYOUT_NAMES, MEDIAPIPE, Layout, layout_of
 from headcast.perceive.matting import Matte, MatteConfig, MatteState, Matting, Window
 from headcast.perceive.mesh import LANDMARK_COUNT, Detector, FaceMesh, MediapipeMesh
+from headcast.perceive.network_landmarks import LandmarkSources
 from headcast.perceive.network_matting import MattingChoice, NetworkMatting
 from headcast.perceive.network_surface import FaceNormals, FaceParser
 from headcast.perceive.networks import NamedNetwork
@@ -12,6 +14,8 @@ from headcast.perceive.networks import NamedNetwork
 __all__ = [
     "DETECTORS",
     "LANDMARK_COUNT",
+    "LAYOUT_NAMES",
+    "MEDIAPIPE",
     "Detector",
     "DetectorName",
     "FaceBox",
@@ -22,7 +26,9 @@ __all__ = [
     "FaceParser",
     "FollowConfig",
     "FollowState",
+    "LandmarkSources",
     "Landmarks",
+    "Layout",
     "Matte",
     "MatteConfig",
     "MatteState",
@@ -33,4 +39,5 @@ __all__ = [
     "NetworkMatting",
     "Sighting",
     "Window",
+    "layout_of",
 ]

@@ -13,21 +13,15 @@ from headcast.geometry import Mesh
 from headcast.geometry.closest import ClosestPointQuery
 from headcast.heads import HeadModel, LandmarkSet
 from headcast.perceive.around import ViewsConfig, extent_of, landmarks_in_space
+from headcast.perceive.layouts import MEDIAPIPE, layout_of
 from headcast.perceive.mesh import LANDMARK_COUNT, Detector
-from headcast.perceive.topology import IRIS_CENTERS, MESH_COUNT, mirrored
+from headcast.perceive.topology import MESH_COUNT, mirrored
 
 NOT_SKIN = ("eyeballs", "mouth_interior", "teeth", "tongue", "eye_sockets")
 """Regions that carry no landmark but the irises' (the last is no standard region; the open head has it)."""
-_JAW = (127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152)
-"""Outline of the face from beside the subject's right eye down to the chin."""
-_BROW = (70, 63, 105, 66, 107)
-_BRIDGE = (168, 6, 197, 195, 5, 4)
-_NOSTRILS = (98, 97, 2, 326, 327)
-_EYES = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
 _UPPER_RIM = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 _LOWER_RIM = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 """Where the lips touch: on a closed mouth both lie at one place, and only the lip that they are bound to tells them apart."""
-_LIPS = (61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87)
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,9 @@ def embed_landmarks(
     decided = found.points if model.mirror is None else (found.points + reflected) / 2
     surface = _Surface(model)
     dense, off = surface.landmarks(decided, found.spread_m)
-    sets = {"mediapipe_478": dense} | _sparse_sets(dense.points(model.template.double(), model.faces).numpy(), found.spread_m, surface)
+    points = dense.points(model.template.double(), model.faces).numpy()
+    full = _sparse_set("ibug_70", points, found.spread_m, surface)
+    sets = {MEDIAPIPE: dense, "ibug_68": LandmarkSet(full.faces[:68], full.barycentric[:68], full.sigma[:68]), "ibug_70": full}
     return sets, EmbeddingReport(found.views, found.spread_m, asymmetry, off)
 
 
@@ -153,15 +149,34 @@ _MEDIAN_OF_LENGTH = 1.538
 """Median length of a vector of three normal variables with standard deviation one."""
 
 
-def _sparse_sets(dense: Float[ndarray, "478 3"], spread: Float[ndarray, "478"], surface: _Surface) -> dict[str, LandmarkSet]:
-    """The iBUG points: most are one of the 478; the outline and the bridge of the nose are spaced evenly along theirs."""
-    jaw = [_evenly(dense, spread, path, 9) for path in (_JAW, mirrored()[list(_JAW)].tolist())]
-    bridge = _evenly(dense, spread, _BRIDGE, 4)
-    single = [*_BROW, *mirrored()[list(_BROW)][::-1].tolist()], [*_NOSTRILS, *_EYES, *_LIPS]
-    points = np.concatenate([jaw[0][0], jaw[1][0][-2::-1], dense[single[0]], bridge[0], dense[single[1]], dense[list(IRIS_CENTERS)]])
-    spreads = np.concatenate([jaw[0][1], jaw[1][1][-2::-1], spread[single[0]], bridge[1], spread[single[1]], spread[list(IRIS_CENTERS)]])
-    full, _ = surface.landmarks(points, spreads, irises=(68, 69), rims=((61, 62, 63), (65, 66, 67)))
-    return {"ibug_68": LandmarkSet(full.faces[:68], full.barycentric[:68], full.sigma[:68]), "ibug_70": full}
+def landmark_set(model: HeadModel, names: tuple[str, ...]) -> LandmarkSet:
+    """The points of one or several layouts on a head model, one after another.
+
+    Layouts that the model does not bring are laid out by its MediaPipe landmarks, which it must have.
+    """
+    sets = [model.landmarks[name] if name in model.landmarks else _laid_out(model, name) for name in names]
+    if len(sets) == 1:
+        return sets[0]
+    sigmas = [one.sigma for one in sets]
+    sigma = None if any(one is None for one in sigmas) else torch.cat(sigmas)
+    return LandmarkSet(torch.cat([one.faces for one in sets]), torch.cat([one.barycentric for one in sets]), sigma)
+
+
+def _laid_out(model: HeadModel, name: str) -> LandmarkSet:
+    dense = model.landmarks[MEDIAPIPE]
+    points = dense.points(model.template.double(), model.faces).numpy()
+    spread = np.full(len(points), 0.001) if dense.sigma is None else _MEDIAN_OF_LENGTH * dense.sigma.double().numpy()
+    return _sparse_set(name, points, spread, _Surface(model))
+
+
+def _sparse_set(name: str, dense: Float[ndarray, "478 3"], spread: Float[ndarray, "478"], surface: _Surface) -> LandmarkSet:
+    """A layout's points on a head: most are one of the 478; outline and bridge of the nose are spaced evenly along theirs."""
+    layout = layout_of((name,))
+    points, spreads = dense[layout.kin], spread[layout.kin]
+    for run, path in layout.even:
+        points[list(run)], spreads[list(run)] = _evenly(dense, spread, path, len(run))
+    irises, rims = np.flatnonzero(layout.kin >= MESH_COUNT), [np.flatnonzero(np.isin(layout.kin, rim)) for rim in (_UPPER_RIM, _LOWER_RIM)]
+    return surface.landmarks(points, spreads, irises.tolist(), (rims[0].tolist(), rims[1].tolist()))[0]
 
 
 def _evenly(dense: ndarray, spread: ndarray, path: Sequence[int], count: int) -> tuple[Float[ndarray, "count 3"], Float[ndarray, "count"]]:

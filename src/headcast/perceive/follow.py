@@ -33,14 +33,14 @@ class FollowConfig:
 
 @dataclass(frozen=True)
 class Landmarks:
-    """The landmarks of one face in one frame, in pixels of the upright frame."""
+    """The landmarks of one face in one frame, in pixels of the upright frame: MediaPipe's 478, or those of another layout."""
 
-    points_px: Float32[ndarray, "478 2"]
-    depth_px: Float32[ndarray, "478"]
+    points_px: Float32[ndarray, "landmarks 2"]
+    depth_px: Float32[ndarray, "landmarks"]
     """Distance along the view in the same pixels, growing away from the camera, zero near the middle of the head; rough."""
-    confidence: Float32[ndarray, "478"]
+    confidence: Float32[ndarray, "landmarks"]
     """How far a position can be trusted, 0 to 1: agreement of two looks, times `visibility`, zero outside of the picture."""
-    visibility: Float32[ndarray, "478"]
+    visibility: Float32[ndarray, "landmarks"]
     """0 where the face itself hides the point, 1 where it is seen freely."""
     box: FaceBox
     """The square that the face fills to two thirds."""
@@ -138,12 +138,12 @@ class FaceFollower:
             if second is None:
                 return None
             distance = disagreement(mesh.points[:, :2], second.points[:, :2]) / n
-            if np.median(distance) * _BOX_PER_FACE > self._config.max_disagreement:
+            if np.median(distance) * BOX_PER_FACE > self._config.max_disagreement:
                 return None
             # With two looks at every frame their mean is taken; otherwise the difference is averaged over time, so that it does not flicker.
             gain = 1.0 if followed.age == 0 or self._config.second_look_every == 1 else 0.25
             bias = bias + gain * ((second.points[:, :2] - mesh.points[:, :2]) / (2 * n) - bias)
-            fresh = agreement(distance * box.side_px, box.side_px / _BOX_PER_FACE)
+            fresh = agreement(distance * box.side_px, box.side_px / BOX_PER_FACE)
             # What covers a landmark shows at once; trust comes back by halves.
             agreed = np.minimum(fresh, (agreed + fresh) / 2)
         points = mesh.points.astype(np.float64)
@@ -180,7 +180,7 @@ class FaceFollower:
         return FaceMesh(points, mesh.presence)
 
 
-_BOX_PER_FACE = 1.5
+BOX_PER_FACE = 1.5
 """Side of the crop over the larger extent of the landmarks."""
 
 
@@ -198,7 +198,7 @@ def box_of(points_px: Float[ndarray, "478 2"]) -> FaceBox:
     picture_from_upright = np.array([[cos, -sin], [sin, cos]])
     upright = points_px[:MESH_COUNT] @ picture_from_upright
     low, high = upright.min(axis=0), upright.max(axis=0)
-    return FaceBox(picture_from_upright @ ((low + high) / 2), max(_BOX_PER_FACE * float((high - low).max()), 1e-3), roll)
+    return FaceBox(picture_from_upright @ ((low + high) / 2), max(BOX_PER_FACE * float((high - low).max()), 1e-3), roll)
 
 
 def _in_picture(points: Float[ndarray, "478 3"], agreed: Float[ndarray, "478"], box: FaceBox, crop_px: int, size: tuple[int, int]) -> Landmarks:

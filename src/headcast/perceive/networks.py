@@ -23,6 +23,8 @@ class Port:
     """None where exports differ in it: then the place in the list counts."""
     shape: tuple[int | None, ...]
     """Axes; None is any length."""
+    last: bool = False
+    """Of those without a name the last one counts: refined answers come after rough ones."""
 
 
 def _picture(name: str | None, channels: int, size: int | None = None) -> Port:
@@ -35,7 +37,7 @@ _NEXT_STATES = tuple(Port(f"r{k}o", (None, None, None, None)) for k in range(1, 
 
 @dataclass(frozen=True)
 class Network:
-    """A published network. Pictures are batch × channel × height × width, red first; input = (colour 0–1 − mean) / deviation."""
+    """A published network. Pictures are batch × channel × height × width, red first but where it is said; input = (colour 0–1 − mean) / deviation."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -44,11 +46,12 @@ class Network:
     """Where it comes from, and its licence as stated there."""
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    blue_first: bool = False
 
     def tensor(self, picture: UInt8[ndarray, "height width 3"]) -> Float32[ndarray, "1 3 height width"]:
         """An sRGB picture as the network wants it, at the picture's size."""
         values = (picture.astype(np.float32) / 255 - np.float32(self.mean)) / np.float32(self.deviation)
-        return np.ascontiguousarray(values.transpose(2, 0, 1))[None]
+        return np.ascontiguousarray((values[..., ::-1] if self.blue_first else values).transpose(2, 0, 1))[None]
 
 
 NETWORKS: Mapping[str, Network] = {
@@ -91,6 +94,31 @@ NETWORKS: Mapping[str, Network] = {
         "a face recognition network of the ArcFace family (Deng et al. 2019) as ONNX; those of InsightFace are for research only",
         (0.5, 0.5, 0.5),
         (0.5, 0.5, 0.5),
+    ),
+    "fan": Network(
+        (_picture(None, 3, 256),),
+        (Port(None, (1, 68, 64, 64), last=True),),
+        "2DFAN-4 of face-alignment (Bulat and Tzimiropoulos 2017) as ONNX, BSD-3-Clause, github.com/1adrianb/face-alignment",
+    ),
+    "hrnet": Network(
+        (_picture(None, 3, 256),),
+        (Port(None, (1, 98, 64, 64), last=True),),
+        "HRNet-W18 trained on WFLW as ONNX, MIT, github.com/HRNet/HRNet-Facial-Landmark-Detection",
+        *IMAGENET,
+    ),
+    "star": Network(
+        (_picture(None, 3, 256),),
+        (Port(None, (1, 98, 2), last=True),),
+        "STAR loss (Zhou et al. 2023) trained on WFLW as ONNX, github.com/ZhenglinZhou/STAR",
+        (0.5, 0.5, 0.5),
+        (0.5, 0.5, 0.5),
+        blue_first=True,
+    ),
+    "insightface": Network(
+        (_picture(None, 3, 192),),
+        (Port(None, (1, 212), last=True),),
+        "InsightFace's 2d106det.onnx, for research only, github.com/deepinsight/insightface",
+        deviation=(1 / 255, 1 / 255, 1 / 255),
     ),
 }
 """Every network that can be named, as documented by its authors."""
@@ -163,9 +191,10 @@ def _matched(ports: tuple[Port, ...], found: list, kind: str, named: NamedNetwor
     by_name = {one.name: one for one in found}
     matched = []
     for place, port in enumerate(ports):
-        one = found[place] if port.name is None and place < len(found) else by_name.get(port.name)
+        at = len(found) - 1 if port.last else place
+        one = found[at] if port.name is None and 0 <= at < len(found) else by_name.get(port.name)
         if one is None or not _fits(port.shape, one.shape):
-            wanted = f"{port.name or f'number {place + 1}'} of shape {_shape(port.shape)}"
+            wanted = f"{port.name or ('last' if port.last else f'number {place + 1}')} of shape {_shape(port.shape)}"
             raise FormatError(f"{named.name!r} needs the {kind} {wanted}, found {_listed(found)}, at {named.file}")
         matched.append(one)
     return matched

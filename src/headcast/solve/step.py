@@ -23,6 +23,8 @@ class Step:
     """The frame that was worked on, where it was one."""
     message: str = ""
     """A sentence for a person, shown once; empty for most steps."""
+    checkpoint: object = None
+    """What the work could go on from after this step, for a reader that keeps it; None for most steps."""
 
 
 def follow(steps: Generator[Step, None, Result], *readers: Callable[[Step], None]) -> Result:

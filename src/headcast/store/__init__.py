@@ -14,6 +14,7 @@ from headcast.store.files import (
     write_text,
 )
 from headcast.store.paths import AvatarEvaluationPaths, AvatarPaths, CapturePaths, FitPaths, ParsingPaths, RunPaths, SyntheticPaths
+from headcast.store.ply import ply_header, ply_vertices
 from headcast.store.spans import frame_spans
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "check_arrays",
     "frame_spans",
     "half_written",
+    "ply_header",
+    "ply_vertices",
     "read_arrays",
     "read_json",
     "replace_file",

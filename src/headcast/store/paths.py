@@ -227,6 +227,11 @@ class AvatarPaths:
         return self.root / "avatar.npz"
 
     @property
+    def rest(self) -> Path:
+        """How the recorded head rests, and the camera that saw it."""
+        return self.root / "rest.npz"
+
+    @property
     def run(self) -> Path:
         """The track of a recording that the avatar was built from without one."""
         return self.root / "run"

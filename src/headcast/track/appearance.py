@@ -12,7 +12,7 @@ from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
 from headcast.track.light import AMBIENT, gamma_shading, sh_basis
-from headcast.track.person import FACE_OVAL, Person
+from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.sight import Sight
 from headcast.track.surface import Surface
@@ -269,13 +269,26 @@ def paint(person: Person, texels: Texels, seen: Sequence[Sight], sigma: float, s
 
     deque(mapped(shade, range(len(shaded))), maxlen=0)
     albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
+    plain = _of_one_colour(person.tracked.surface.filled[texels.face], albedo, weight)
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]
     measured = float(np.median(typical)) if len(looks.weight) > 2 and len(typical) > 50 else sigma
     sigma = float(np.clip(measured, 0.2 * sigma, sigma))
-    certainty = np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
+    certainty = ~plain * np.clip(weight, 0, 1) / (1 + (spread / sigma) ** 2) * skin_likeness(albedo, weight, rim_of(person, texels), skin)
     texture = person.texture if "texture" in person.fixed else fill_texture(texels, albedo, certainty, weight)
     return person.changed(texture=texture, color_sigma=sigma)
+
+
+def _of_one_colour(
+    part: Int[np.ndarray, "texels"], albedo: Float[np.ndarray, "texels 3"], weight: Float[np.ndarray, "texels"]
+) -> Bool[np.ndarray, "texels"]:
+    """Which texels belong to parts that are not painted; they get the middle colour of what is seen of their part, in place."""
+    for number in np.unique(part[part >= 0]):
+        mine = part == number
+        seen = mine & (weight > 0.001)
+        if seen.any():
+            albedo[mine], weight[mine] = np.median(albedo[seen], axis=0), 1
+    return part >= 0
 
 
 def possible_light(light: Float[np.ndarray, "9 3"]) -> Float[np.ndarray, "9 3"]:
@@ -292,8 +305,7 @@ def possible_light(light: Float[np.ndarray, "9 3"]) -> Float[np.ndarray, "9 3"]:
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:
     """How far towards the rim of the face each texel lies, seen from the front: 0 at its middle, 1 on the oval of the landmarks."""
-    points = person.tracked.landmarks.template[:, :2].astype(np.float64)
-    oval = points[FACE_OVAL]
+    oval = person.tracked.face_oval.astype(np.float64)
     centre = (oval.min(0) + oval.max(0)) / 2
     around = oval - centre
     angle = np.arctan2(around[:, 1], around[:, 0])

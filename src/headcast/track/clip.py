@@ -1,7 +1,7 @@
 """How the tracker looks at a recording: which frames, through windows of what size, from which cameras."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +10,10 @@ from jaxtyping import Bool, Int
 from headcast.capture import Recorded, RigCapture
 from headcast.errors import InputError
 from headcast.track.config import TrackConfig
+from headcast.track.covering import Coverings, bared
 from headcast.track.frame import ROBUST
 from headcast.track.keyframes import choose_keyframes
+from headcast.track.marks import Marks
 from headcast.track.observation import Moment, Observation, observe
 from headcast.track.prefetch import ahead
 from headcast.track.sequence import Clock
@@ -37,6 +39,8 @@ class Clip:
     side_px: int
     """Of the working picture."""
     clock: Clock
+    hidden: Coverings = field(default_factory=dict)
+    """What covers the face and is left out of all moments."""
 
     @property
     def count(self) -> int:
@@ -69,7 +73,7 @@ class Clip:
         best = int(np.argmax(trust))
         capture = self.rig.captures[best]
         wanted = count if cameras == 1 else max(min(count, _KEY_VIEWS // cameras), _LEAST_KEYFRAMES)
-        return choose_keyframes(capture.landmarks_px, capture.confidence, self.seen[best], wanted)
+        return choose_keyframes(capture.landmarks_px, capture.confidence, self.seen[best], wanted, eyes=Marks.of(capture.layouts).eyes)
 
     def spread(self) -> list[Moment]:
         """Frames spread evenly over the clip: keyframes show what is rare, these what is usual."""
@@ -79,7 +83,7 @@ class Clip:
 
     def moments(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Moment]:
         """The chosen frames (all that show a face, for None), made a few ahead in a thread of their own."""
-        return ahead(self._moments(np.flatnonzero(self.usable) if chosen is None else np.asarray(chosen)))
+        return ahead(bared(self._moments(np.flatnonzero(self.usable) if chosen is None else np.asarray(chosen)), self.hidden))
 
     def _moments(self, chosen: Int[np.ndarray, "chosen"]) -> Iterator[Moment]:
         cameras = [self._views(camera, chosen) for camera in range(len(self.rig.captures))]
@@ -96,15 +100,18 @@ class Clip:
 
     def _views(self, camera: int, chosen: Int[np.ndarray, "chosen"]) -> Iterator[Observation]:
         capture, depth = self.rig.captures[camera], self.rig.depth_of(camera)
+        marks = Marks.of(capture.layouts)
         levels = int(np.clip(np.log2(self.side_px / _COARSEST_PX) + 1, 1, len(ROBUST)))
         for frame_idx, rgb, matte in capture.frames(chosen[self.seen[camera][chosen]]):
             points, confidence = capture.landmarks_px[frame_idx], capture.confidence[frame_idx]
             measured = None if depth is None else depth(frame_idx)
-            yield observe(frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera, measured)
+            yield observe(
+                frame_idx, rgb, matte, points, confidence, self.source_side_px[camera], self.side_px, levels, camera, measured, marks.outline(points)
+            )  # fmt: skip
 
 
 def _source_side(capture: Recorded) -> int:
-    landmarks = capture.landmarks_px[np.asarray(capture.found, bool)]
+    landmarks = Marks.of(capture.layouts).outline(capture.landmarks_px[np.asarray(capture.found, bool)])
     if not len(landmarks):
         return 32
     size = (landmarks.max(1) - landmarks.min(1)).max(1)

@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from headcast.errors import ConfigError
+from headcast.track.regions import Regions
+from headcast.track.stages import UNKNOWNS, Stage, check_order, planned, usual_stages
+
+_MOST_LEVELS = 3
+"""Of the pictures, see `headcast.track.frame.ROBUST`."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Sigmas:
     """Measured depth, metres."""
     offset: float = 0.002
     """Offset of a person's skin from the identity, metres."""
+    dynamic_offset: float = 0.006
+    """What the skin adds to that in a frame, metres."""
     expression: float = 0.6
     """Expression coefficients of models without bounds are taken as unit variance times this; ARKit ones as a width around zero."""
     activation: float = 0.35
@@ -57,6 +64,8 @@ class Motion:
     eye_deg: float = 400.0
     expression: float = 2.5
     """Coefficients; eyelids move fastest and set the pace."""
+    offset: float = 0.02
+    """Metres, of skin that moves by itself."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,12 @@ class TrackConfig:
 
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
+    stages: tuple[str, ...] | None = None
+    """Stages in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; with how often each goes round, as in all:4, where
+    not as usual. Left away, those of the mode. With --resume the list may go on behind that of the run."""
+    hold: tuple[str, ...] = ()
+    """What stays as given, or where it starts, out of identity, focal_px, cameras (their poses), light, texture, landmark_offsets, rotation,
+    translation, neck, jaw, eyes, expression."""
     focal_px: float | None = None
     """Focal length in pixels of the source where it is known; solved otherwise."""
     given: Path | None = None
@@ -80,6 +95,12 @@ class TrackConfig:
     After all frames are known, full mode takes one and a half times as many on the finest level."""
     offsets: Literal["auto", "on", "off"] = "auto"
     """Solve what the skin adds to the identity, vertex by vertex; auto: where several cameras or measured depth can see it. Full mode only."""
+    dynamic_offsets: Literal["auto", "on", "off"] = "off"
+    """Also solve what the skin adds in each frame, beyond shapes and expressions; auto: where several cameras or measured depth can see it.
+    Full mode only, where no stages are named; otherwise the stage `dynamic` says so."""
+    occlusions: bool = True
+    """Find what covers the face (hands, microphones, hair) and leave it out of shape, pose and texture. Found and reported in either mode; left
+    out in full mode only."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True
@@ -92,6 +113,7 @@ class TrackConfig:
     goes up or down with how alike neighbours really err."""
     depth_share: float = 0.3
     """Share of the evidence of measured depth that counts: neighbouring points err alike."""
+    regions: Regions = field(default_factory=Regions)
     sigmas: Sigmas = field(default_factory=Sigmas)
     motion: Motion = field(default_factory=Motion)
 
@@ -102,3 +124,20 @@ class TrackConfig:
             raise ConfigError(f"focal_px must be positive, found {self.focal_px}")
         if self.keyframes < 1:
             raise ConfigError(f"keyframes must be at least 1, found {self.keyframes}")
+        if self.dynamic_offsets == "on" and self.stages is None and (self.mode == "fast" or not self.photometric):
+            raise ConfigError(f"--dynamic-offsets on needs --mode full and colours, found mode {self.mode!r} and photometric {self.photometric}")
+        strange = [name for name in self.hold if name not in UNKNOWNS]
+        if strange:
+            raise ConfigError(f"expected what to hold out of {', '.join(UNKNOWNS)}, found {strange[0]!r}")
+        stages = self.stage_list(sees_height=True)
+        check_order(stages, self.photometric, painted=self.given is not None)
+        if self.offsets == "off" and any(stage.name == "offsets" for stage in stages):
+            raise ConfigError("expected stage 'offsets' or --offsets off, found both")
+
+    def stage_list(self, sees_height: bool) -> tuple[Stage, ...]:
+        """The stages of a track; `sees_height` says whether several cameras or measured depth can see how far skin stands out."""
+        offsets = self.offsets == "on" or (self.offsets == "auto" and sees_height)
+        rounds = self.rounds if self.mode == "full" else -(-self.rounds // 3)
+        moving = self.dynamic_offsets == "on" or (self.dynamic_offsets == "auto" and sees_height)
+        asked = usual_stages(self.mode, self.photometric, offsets, moving) if self.stages is None else self.stages
+        return planned(asked, rounds, _MOST_LEVELS)

@@ -47,5 +47,5 @@ def _distance(person: Person, capture: RigCapture, frame_idx: int, camera: int, 
         person.tracked.landmarks, person.landmark_rest, person.skeleton, person.tracked.unknowns, state, seen.focal_px, seen.center_px
     )
     detected: Float[np.ndarray, "landmarks 2"] = capture.captures[camera].landmarks_px[frame_idx]
-    scale = max(float(interocular(detected)), 0.06 * float(seen.focal_px.mean()) / float(state.translation[2]))
+    scale = max(float(interocular(detected, person.tracked.marks.eyes)), 0.06 * float(seen.focal_px.mean()) / float(state.translation[2]))
     return float(np.linalg.norm(detected - motion.pixels, axis=1).mean()) / scale

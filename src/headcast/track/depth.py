@@ -62,4 +62,4 @@ def depth_equations(person: Person, view: View, picture: Picture, sigma: float, 
     weight = share * person.tracked.surface.vertex_weight[chosen] / (sigma**2 * scaled**2)
     weighted = rows * weight[:, None].astype(np.float32)
     cost = 0.5 * float((weight * scaled * residual**2).sum())
-    return Equations((rows.T @ weighted).astype(np.float64), (weighted.T @ residual.astype(np.float32)).astype(np.float64), cost)
+    return Equations((rows.T @ weighted).astype(np.float64), (weighted.T @ residual.astype(np.float32)).astype(np.float64), {"depth": cost})

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from headcast.compiled import compiled
 from headcast.heads import HeadModel
-from headcast.render import rasterize_arrays, srgb_from_linear
+from headcast.render import srgb_from_linear
 
 _CLAY = (0.80, 0.74, 0.70)
 _TINTS = {
@@ -56,24 +56,6 @@ class Surface:
         return cls.textured(model, np.ones((2, 2, 3)))
 
 
-def paint_surface(
-    picture: UInt8[ndarray, "height width 3"],
-    positions: Float32[ndarray, "vertices 3"],
-    light: Float32[ndarray, "vertices 3"],
-    surface: Surface,
-    opacity: float = 1.0,
-) -> None:
-    """Paints a head over a picture, in place.
-
-    Args:
-        positions: (x_px, y_px, depth_m) of the vertices in the picture.
-        light: linear, at the vertices; colour = albedo · light.
-        opacity: 1 hides what is behind.
-    """
-    face, weights, _ = rasterize_arrays(positions, surface.faces, *picture.shape[:2])
-    paint_faces(picture, face, weights, light, surface, opacity)
-
-
 def paint_faces(
     picture: UInt8[ndarray, "height width 3"],
     face: Int32[ndarray, "height width"],
@@ -82,7 +64,12 @@ def paint_faces(
     surface: Surface,
     opacity: float = 1.0,
 ) -> None:
-    """Paints a head that was rasterised already (see `rasterize_arrays`) over a picture, in place; other threads may work meanwhile."""
+    """Paints a head that was rasterised already (see `rasterize_arrays`) over a picture, in place; other threads may work meanwhile.
+
+    Args:
+        light: linear, at the vertices; colour = albedo · light.
+        opacity: 1 hides what is behind.
+    """
     _paint(picture, face, weights, surface.faces, light, surface.uv, surface.albedo, _SRGB, np.float32(opacity))
 
 

@@ -34,7 +34,7 @@ def _block_variances(sight: Sight) -> tuple[float, float]:
     """Sums over blocks: the variance that means would have with independent residuals, and the squares of the means as they are."""
     person, picture = sight.person, sight.observation.levels[0]
     view = view_of(person, sight.state, picture.window)
-    residual, certainty = _residuals(person, view, picture)
+    residual, certainty = residuals(person, view, picture)
     scaled = 1 + ROBUST[0] * certainty * (residual**2).mean(-1) / person.color_sigma**2
     weight = (certainty / scaled**2).astype(np.float64)
     height, width = (side - side % _BLOCK_PX for side in weight.shape)
@@ -50,7 +50,7 @@ def _block_variances(sight: Sight) -> tuple[float, float]:
     return float((variance * (weight**2).sum((1, 3))[full] / total[full] ** 2).sum()), float((mean**2).mean(-1).sum())
 
 
-def _residuals(person: Person, view: View, picture: Picture) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width"]]:
+def residuals(person: Person, view: View, picture: Picture) -> tuple[Float[np.ndarray, "height width 3"], Float[np.ndarray, "height width"]]:
     """Picture less model in gamma space, and how sure the model is of each pixel: 0 where none of the face is seen."""
     surface, texture = person.tracked.surface, person.texture
     assert texture is not None

@@ -11,8 +11,9 @@ from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.depth import depth_equations
 from headcast.track.equations import Equations, summed
+from headcast.track.hold import held_in_frames
 from headcast.track.observation import Moment, Observation, Picture
-from headcast.track.person import DETECTOR_NOISE, EYELIDS, RELATIVE, RELATIVE_NOISE, Person, interocular
+from headcast.track.person import Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.sight import Sight, sights
@@ -41,7 +42,8 @@ def colour_sums(person: Person, view: View, picture: Picture, robust: float = RO
 
 def landmark_weights(person: Person, observation: Observation, config: TrackConfig, px_per_metre: float) -> Float[np.ndarray, "landmarks"]:
     """Information of each landmark, 1/px² of the source: detector noise, definition and confidence."""
-    sigma = config.sigmas.landmark * DETECTOR_NOISE * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    marks = person.tracked.marks
+    sigma = config.sigmas.landmark * marks.noise * max(float(interocular(observation.landmarks, marks.eyes)), 0.06 * px_per_metre)
     definition = np.minimum(person.tracked.landmark_sigma, 0.01) * px_per_metre
     return observation.confidence / (sigma**2 + definition**2)
 
@@ -82,10 +84,11 @@ def landmark_equations(
     information = landmark_weights(person, observation, config, px_per_metre) * faced
     scaled = 1 + 0.25 * information * (residual**2).sum(1)
     weight = scale * information / scaled**2
-    mark, first, second = RELATIVE.T
-    sigma = config.sigmas.relative * RELATIVE_NOISE * max(float(interocular(observation.landmarks)), 0.06 * px_per_metre)
+    marks = person.tracked.marks
+    mark, first, second = marks.relative.T
+    sigma = config.sigmas.relative * marks.relative_noise * max(float(interocular(observation.landmarks, marks.eyes)), 0.06 * px_per_metre)
     difference = residual[mark] - (residual[first] + residual[second]) / 2
-    trust = (observation.confidence * faced)[RELATIVE].min(1) / sigma**2
+    trust = (observation.confidence * faced)[marks.relative].min(1) / sigma**2
     scaled_relative = 1 + 0.01 * trust * (difference**2).sum(1)
     weight_relative = (scale if relative is None else relative) * trust / scaled_relative**2
     root = np.sqrt(np.concatenate([weight, weight_relative])).astype(np.float32)[:, None]
@@ -93,7 +96,7 @@ def landmark_equations(
     right = (np.concatenate([residual, difference]) * root).astype(np.float32)
     rows = rows.reshape(-1, rows.shape[2])
     cost = 0.5 * float((residual**2).sum(1) @ (weight * scaled) + (difference**2).sum(1) @ (weight_relative * scaled_relative))
-    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64), cost)
+    return Equations((rows.T @ rows).astype(np.float64), (rows.T @ right.reshape(-1)).astype(np.float64), {"landmarks": cost})
 
 
 def with_shared(
@@ -123,7 +126,7 @@ def colour_equations(person: Person, view: View, sums: PhotometricSums, config: 
     active = touched_vertices(surface, sums)
     matrix, right = weighted_rows(surface, sums, active, view.motion.derivatives(active).jacobian).equations()
     share = config.color_information
-    return Equations(share * matrix, share * right, share * float(sums.cost.sum()))
+    return Equations(share * matrix, share * right, {"photometric": share * float(sums.cost.sum())})
 
 
 def prior_equations(person: Person, state: FrameState) -> Equations:
@@ -131,7 +134,7 @@ def prior_equations(person: Person, state: FrameState) -> Equations:
     prior, unknowns = person.tracked.prior, person.tracked.unknowns
     position = state_vector(state, unknowns)
     cost = 0.5 * float(prior.precision @ position**2) + float(prior.slope @ position)
-    return Equations(np.diag(prior.precision), -prior.precision * position - prior.slope, cost)
+    return Equations(np.diag(prior.precision), -prior.precision * position - prior.slope, {"prior": cost})
 
 
 def state_vector(state: FrameState, unknowns) -> Float[np.ndarray, "unknowns"]:
@@ -159,9 +162,10 @@ def difference(state: FrameState, other: FrameState, unknowns) -> Float[np.ndarr
 def step_frame(person: Person, state: FrameState, equations: Equations, damping: float = 1e-3) -> tuple[FrameState, float]:
     """The state after solving the equations within the bounds of the expressions, and by how much the cost should fall.
 
-    The head's turn is limited to 12° a step.
+    The head's turn is limited to 12° a step; what the person holds stays.
     """
     prior, unknowns = person.tracked.prior, person.tracked.unknowns
+    equations = equations.holding(held_in_frames(person))
     position = state_vector(state, unknowns)
     matrix = equations.matrix + np.diag(damping * np.diag(equations.matrix) + 1e-9)
     change = solve_box(matrix, equations.right, prior.lower - position, prior.upper - position)
@@ -180,10 +184,7 @@ class FrameFit:
     equations: Equations
     """At the last linearisation, temporal terms left out."""
     linearised_at: FrameState
-    squared_error: float
-    """Sum over pixels and channels, gamma space."""
-    pixels: float
-    inlier_share: float
+    inlier_share: float = 1.0
     """Share of the colour evidence that the robust weights kept."""
 
 
@@ -193,8 +194,8 @@ def with_lids_tried(person: Person, moment: Moment, state: FrameState, config: T
     Lids close within two frames, and by small steps no colour leads there: while a lid is on its way, its pixels look like nothing that was painted.
     """
     names = person.tracked.model.expression_names
-    blinks = [names.index(name) for name in EYELIDS if name in names]
-    if not blinks or not any(_opening_surprises(sight) for sight in sights(person, moment, state)):
+    blinks = [names.index(name) for name in person.tracked.marks.eyelids if name in names]
+    if not blinks or "expression" in person.fixed or not any(_opening_surprises(sight) for sight in sights(person, moment, state)):
         return state
     choices = [state.expression[blinks], *(np.array(choice, float) for choice in itertools.product((0, 1), repeat=len(blinks)))]
     states = []
@@ -207,7 +208,7 @@ def with_lids_tried(person: Person, moment: Moment, state: FrameState, config: T
 
 def _opening_surprises(sight: Sight) -> bool:
     modelled = _landmark_motion(sight.person, sight.state).pixels
-    for upper, lower in (lids.T for lids in EYELIDS.values()):
+    for upper, lower in (lids.T for lids in sight.person.tracked.marks.eyelids.values()):
         seen, expected = (float(np.linalg.norm(points[upper] - points[lower], axis=1).mean()) for points in (sight.observation.landmarks, modelled))
         if abs(seen - expected) > _SURPRISING_OPENING * max(seen, expected):
             return True
@@ -227,15 +228,16 @@ def _frame_cost(person: Person, moment: Moment, state: FrameState, config: Track
     return total
 
 
-def fit_landmarks(person: Person, moment: Moment, state: FrameState, config: TrackConfig, steps: int) -> FrameState:
-    """Pose and expression from landmarks alone."""
+def fit_landmarks(person: Person, moment: Moment, state: FrameState, config: TrackConfig, steps: int) -> FrameFit:
+    """Pose and expression from landmarks alone, in one step or more."""
     for _ in range(steps):
         total = prior_equations(person, state) + summed(
             landmark_equations(sight.person, sight.state, sight.observation, config, shared=False).turned(sight.turned)
             for sight in sights(person, moment, state)
         )
+        linearised_at = state
         state, _ = step_frame(person, state, total)
-    return state
+    return FrameFit(state, total, linearised_at)
 
 
 def fit_frame(
@@ -265,8 +267,8 @@ def fit_frame(
             if gain < _SETTLED:
                 break
     possible = float(sum(sums.pixels @ person.tracked.surface.face_weight for sums in seen)) / (3 * person.color_sigma**2)
-    squared_error, pixels, weight = (sum(float(getattr(sums, name).sum()) for sums in seen) for name in ("squared_error", "pixels", "weight"))
-    return FrameFit(state, own, linearised_at, squared_error, pixels, weight / max(possible, 1e-9))
+    weight = sum(float(sums.weight.sum()) for sums in seen)
+    return FrameFit(state, own, linearised_at, weight / max(possible, 1e-9))
 
 
 def _data_equations(person: Person, moment: Moment, state: FrameState, config: TrackConfig, level: int) -> tuple[Equations, list[PhotometricSums]]:

@@ -35,13 +35,15 @@ class Given:
 
         Raises:
             FormatError: the file holds other arrays, or arrays of other shapes, than a track of this model and these settings has.
-            ConfigError: the focal length is given twice.
+            ConfigError: the focal length is given twice; or a texture is to be held that nobody gives.
         """
         arrays = {} if config.given is None else _read(config.given, model, config.texture_px)
         if config.focal_px is not None:
             if "focal_px" in arrays:
                 raise ConfigError(f"expected one focal length, found --focal-px {config.focal_px} and focal_px in {config.given}")
             arrays["focal_px"] = np.asarray(config.focal_px)
+        if "texture" in config.hold and "albedo" not in arrays:
+            raise ConfigError("a texture can only be held where it is known: give its albedo with --given, or leave 'texture' out of --hold")
         texture = None
         if "albedo" in arrays:
             certainty = arrays.get("certainty", np.ones(arrays["albedo"].shape[:2]))

@@ -5,16 +5,19 @@ around each vertex the texture may shift along the skin, these shifts are elimin
 is how the keyframes disagree with each other.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
 from headcast.threads import mapped, meanwhile
 from headcast.track.config import TrackConfig
 from headcast.track.depth import depth_equations
+from headcast.track.equations import added
 from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, with_shared
+from headcast.track.hold import held_in_frames, held_of_all
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
 from headcast.track.photometric import touched_vertices, vertex_tensors, weighted_rows
@@ -63,6 +66,8 @@ class _System:
     coupling: Float[np.ndarray, "vertices 2 n"]
     stiffness: Float[np.ndarray, "vertices 2 2"]
     pull: Float[np.ndarray, "vertices 2"]
+    terms: Mapping[str, float] = field(default_factory=dict)
+    """What each costs where the step is zero."""
 
     def without_sliding(self) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n"]]:
         """The equations with the shifts eliminated (a Schur complement, 2×2 by 2×2)."""
@@ -81,8 +86,11 @@ class _System:
         return self.matrix - first.result() - second, self.right - coupling.reshape(2 * len(seen), -1).T @ shifted.reshape(-1)
 
 
-def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, how: Round) -> Keyframes:
-    """One Gauss–Newton step of all keyframes and the shared unknowns together, within the bounds of the expressions."""
+def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, how: Round) -> tuple[Keyframes, dict[str, float]]:
+    """One Gauss–Newton step of all keyframes and the shared unknowns together, within the bounds of the expressions.
+
+    Also says what each term cost before it.
+    """
     person = keyframes.person
     own, count = person.tracked.unknowns.count, len(keyframes.states)
     system = _assembled(keyframes, config, how)
@@ -95,8 +103,14 @@ def joint_colour_step(keyframes: Keyframes, prior: SharedPrior, config: TrackCon
     low, high = np.full(len(right), -np.inf), np.full(len(right), np.inf)
     low[: shared.start] = (person.tracked.prior.lower - positions).reshape(-1)
     high[: shared.start] = (person.tracked.prior.upper - positions).reshape(-1)
-    step = _solved(matrix, right, low, high)
-    return _moved(keyframes, _shortened(step, person, count))
+    frame, rest = held_in_frames(person), held_of_all(person)
+    held = np.zeros(len(right), bool)
+    if frame is not None:
+        held[: shared.start] = np.tile(frame, count)
+    if rest is not None:
+        held[shared] = rest
+    step = _solved(matrix, right, low, high, held)
+    return _moved(keyframes, _shortened(step, person, count)), added(system.terms, known.terms)
 
 
 def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System:
@@ -118,6 +132,7 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System
         mine, rest = slice(place * own, (place + 1) * own), prior_equations(person, state)
         system.matrix[mine, mine] += rest.matrix
         system.right[mine] += rest.right
+        system.terms = added(system.terms, rest.terms)
     pairs = enumerate(zip(keyframes.moments, keyframes.states, strict=True))
     seen = ((place, sight) for place, (moment, state) in pairs for sight in sights(person, moment, state))
     for place, active, part in mapped(part_of, seen):
@@ -130,6 +145,7 @@ def _assembled(keyframes: Keyframes, config: TrackConfig, how: Round) -> _System
         system.coupling[active, :, shared] += part.coupling[:, :, own:]
         system.stiffness[active] += part.stiffness
         system.pull[active] += part.pull
+        system.terms = added(system.terms, part.terms)
     return system
 
 
@@ -150,9 +166,10 @@ def _view_system(
     colours = weighted_rows(surface, sums, active, rows)
     matrix, right = colours.equations()
     matrix, right = share * matrix + points.matrix, share * right + points.right
+    terms = added(points.terms, {"photometric": share * float(sums.cost.sum())})
     if picture.depth is not None:
         measured = depth_equations(person, view, picture, config.sigmas.depth, config.depth_share, shared=True).spread(turned)
-        matrix, right = matrix + measured.matrix, right + measured.right
+        matrix, right, terms = matrix + measured.matrix, right + measured.right, added(terms, measured.terms)
     # How a vertex's pixel moves when the texture slides there: where the skin itself would go.
     slide = np.matmul(moves.rest_jacobian, skin[active]).astype(np.float32)
     xx, xy, yy = vertex_tensors(surface, sums)[active].T
@@ -160,14 +177,18 @@ def _view_system(
     back = slide.transpose(0, 2, 1)
     stiffness = share * np.matmul(np.matmul(back, tensor), slide)
     pull = -share * np.matmul(back, colours.pulls[..., None])[..., 0]
-    return active, _System(matrix, right, share * np.matmul(back, colours.weighted), stiffness, pull)
+    return active, _System(matrix, right, share * np.matmul(back, colours.weighted), stiffness, pull, terms)
 
 
 def _solved(
-    matrix: Float[np.ndarray, "n n"], right: Float[np.ndarray, "n"], low: Float[np.ndarray, "n"], high: Float[np.ndarray, "n"]
+    matrix: Float[np.ndarray, "n n"],
+    right: Float[np.ndarray, "n"],
+    low: Float[np.ndarray, "n"],
+    high: Float[np.ndarray, "n"],
+    held: Bool[np.ndarray, "n"],
 ) -> Float[np.ndarray, "n"]:
-    """The step within its bounds: what goes beyond one is put on it and the rest solved again."""
-    given = np.where(((low >= -1e-6) & (right < 0)) | ((high <= 1e-6) & (right > 0)), 0.0, np.nan)
+    """The step within its bounds, zero where it is held: what goes beyond a bound is put on it and the rest solved again."""
+    given = np.where(held | ((low >= -1e-6) & (right < 0)) | ((high <= 1e-6) & (right > 0)), 0.0, np.nan)
     for _ in range(4):
         free = np.isnan(given)
         step = np.where(free, 0.0, given)

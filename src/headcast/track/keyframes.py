@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from headcast.track.marks import OUTER_EYE_CORNERS
 from headcast.track.person import interocular
 
 
@@ -12,6 +13,7 @@ def choose_keyframes(
     usable: Bool[np.ndarray, "frames"],
     count: int,
     candidates: int = 1500,
+    eyes: tuple[int, int] = OUTER_EYE_CORNERS,
 ) -> Int[np.ndarray, "keyframes"]:
     """Up to `count` usable frames, in order of time, by farthest-point choice among shapes of the landmarks.
 
@@ -23,7 +25,7 @@ def choose_keyframes(
         frames = frames[np.linspace(0, len(frames) - 1, candidates).round().astype(int)]
     if len(frames) <= count:
         return frames
-    shapes = _normalised(landmarks[frames])
+    shapes = _normalised(landmarks[frames], eyes)
     trust = confidence[frames].mean(1)
     good = trust >= np.quantile(trust, 0.1) - 1e-6
     frames, shapes = frames[good], shapes[good]
@@ -45,15 +47,15 @@ def choose_keyframes(
     return np.sort(frames[chosen])
 
 
-def _normalised(landmarks: Float[np.ndarray, "frames landmarks 2"]) -> Float[np.ndarray, "frames coordinates"]:
+def _normalised(landmarks: Float[np.ndarray, "frames landmarks 2"], eyes: tuple[int, int]) -> Float[np.ndarray, "frames coordinates"]:
     points = landmarks.astype(np.float64)
     points = points - points.mean(1, keepdims=True)
-    eye = landmarks[:, 263] - landmarks[:, 33]
+    eye = landmarks[:, eyes[1]] - landmarks[:, eyes[0]]
     angle = np.arctan2(eye[:, 1], eye[:, 0])
     cosine, sine = np.cos(-angle), np.sin(-angle)
     turned = np.stack(
         [points[..., 0] * cosine[:, None] - points[..., 1] * sine[:, None], points[..., 0] * sine[:, None] + points[..., 1] * cosine[:, None]], -1
     )
     size = np.sqrt((points**2).sum((1, 2)) / points.shape[1])
-    size = np.maximum(size, 0.5 * interocular(landmarks))
+    size = np.maximum(size, 0.5 * interocular(landmarks, eyes))
     return (turned / np.maximum(size, 1e-6)[:, None, None]).reshape(len(points), -1)

@@ -96,9 +96,11 @@ def observe(
     level_count: int = 2,
     camera: int = 0,
     depth: Float[np.ndarray, "source_height source_width"] | None = None,
+    outline: Float[np.ndarray, "outlined 2"] | None = None,
 ) -> Observation:
-    """Cuts the window around the landmarks out of a frame; outside the source the matte is zero."""
-    center = (landmarks.min(0) + landmarks.max(0)) / 2
+    """Cuts the window around the landmarks (or around `outline`) out of a frame; outside the source the matte is zero."""
+    around = landmarks if outline is None else outline
+    center = (around.min(0) + around.max(0)) / 2
     window = Window.around(center, source_side_px, side_px)
     left, top = (round(float(v)) for v in window.corner / window.scale)
     image = GAMMA_OF_BYTE[_cut(rgb, left, top, source_side_px)]

@@ -17,6 +17,7 @@ from headcast.capture import Capture
 from headcast.capture.movie import Movie
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
+from headcast.perceive import MEDIAPIPE
 from headcast.render import linear_from_srgb, rasterize_arrays
 from headcast.render.arrays import NEAR_M
 from headcast.solve.step import Step
@@ -24,7 +25,7 @@ from headcast.store import replace_file
 from headcast.threads import mapped
 from headcast.track.drawing import Surface, headlight, paint_dots, paint_faces, region_colors
 from headcast.track.light import sh_basis
-from headcast.track.person import FACE_OVAL, RELATIVE
+from headcast.track.marks import FACE_OVAL, RELATIVE
 from headcast.track.prefetch import ahead
 from headcast.track.surface import incidences, surface_normals
 from headcast.track.track import Track
@@ -37,7 +38,7 @@ _BROWS_NOSE_LIPS_PUPILS = np.array(
     [70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 168, 6, 197, 195, 5, 4, 98, 97, 2, 326, 327, 61, 291, 0, 17, 33, 133, 263, 362, 468, 473]
 )
 _SHOWN_LANDMARKS = np.unique(np.concatenate([FACE_OVAL, RELATIVE.ravel(), _BROWS_NOSE_LIPS_PUPILS]))
-"""MediaPipe landmarks worth a dot."""
+"""MediaPipe landmarks worth a dot; of captures with other landmarks, all are shown."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,8 @@ class _Painter:
         panels = zip((fitted, left, right)[shown], *drawn[:2], head.light[shown], self._surfaces[shown], opacities, strict=True)
         deque(mapped(lambda arguments: paint_faces(*arguments), panels), maxlen=0)
         if valid and found:
-            paint_dots(fitted, self._window.from_source(self._capture.landmarks_px[frame_idx, _SHOWN_LANDMARKS]), _DETECTED)
+            shown_marks = _SHOWN_LANDMARKS if self._capture.layouts == (MEDIAPIPE,) else slice(None)
+            paint_dots(fitted, self._window.from_source(self._capture.landmarks_px[frame_idx, shown_marks]), _DETECTED)
         for k, label in enumerate((f"frame {frame_idx}", "head" if valid else "no face seen", "-45 deg", "+45 deg")):
             cv2.putText(picture, label, (k * panel + 6, panel - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (235, 235, 235), 1, cv2.LINE_AA)
         return picture

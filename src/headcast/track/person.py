@@ -8,59 +8,16 @@ import torch
 from jaxtyping import Float
 
 from headcast.geometry import vertex_normals
-from headcast.heads import HeadModel
+from headcast.heads import HeadModel, LandmarkSet
+from headcast.perceive import MEDIAPIPE
+from headcast.perceive.embedding import landmark_set
 from headcast.track.config import Sigmas
+from headcast.track.marks import FACE_OVAL, OUTER_EYE_CORNERS, Marks
+from headcast.track.moving_skin import MovingSkin
 from headcast.track.points import PointBasis, Skeleton, Unknowns
+from headcast.track.regions import Regions
 from headcast.track.rig import Rig
 from headcast.track.surface import Surface
-
-# MediaPipe's numbering: upper and lower point of pairs along the inner lips and along both eyelids.
-_LIPS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318))
-_RIGHT_LIDS = ((159, 145), (158, 153), (160, 144), (157, 154), (161, 163))
-_LEFT_LIDS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
-_PAIRS = (*_LIPS, *_RIGHT_LIDS, *_LEFT_LIDS)
-EYELIDS = {"eyeBlinkLeft": np.array(_LEFT_LIDS), "eyeBlinkRight": np.array(_RIGHT_LIDS)}
-"""Upper and lower landmarks of the lids that each blink moves."""
-_IRISES = ((468, 33, 133), (473, 362, 263))
-RELATIVE = np.array([*((upper, lower, lower) for upper, lower in _PAIRS), *_IRISES])
-"""Landmarks that are known better against others than by themselves, each with the two whose middle it is measured from: openings of lips and
-eyelids, irises between the corners of the eyes."""
-RELATIVE_NOISE = np.repeat([2.5, 1.0, 3.0], [len(_LIPS), len(_RIGHT_LIDS) + len(_LEFT_LIDS), len(_IRISES)])
-"""Noise of each, in units of `Sigmas.relative`. Lips that are rolled in or pressed are seen open, and irises are off by the same all clip long; only
-the lids of a blink are seen better than colours can."""
-OUTER_EYE_CORNERS = (33, 263)
-_OVAL_LEFT = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
-_OVAL_RIGHT = (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
-FACE_OVAL = np.array([*_OVAL_LEFT, *_OVAL_RIGHT])
-_EYELIDS = (
-    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
-_LIP_EDGES = (
-    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
-    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
-)
-_TIMES_NOISE = (
-    (range(468), 2.0),
-    (FACE_OVAL, 3.0),
-    (_LIP_EDGES, 1.0),
-    (_EYELIDS, 0.5),
-    (range(468, 478), 0.35),
-)
-"""How far MediaPipe puts each part of a face off, in units of `Sigmas.landmark`; later entries win. It sees edges: rims of eyes, irises and lips.
-Brows, nose, cheeks and the oval are guessed from those. In the proportions found on six rendered people: 1.7 % of the distance of the outer eye
-corners on eyelids, 1 % on irises, 3 % on lips, 4 % on brows and nose, 7 % on the oval."""
-
-
-def _detector_noise() -> Float[np.ndarray, "landmarks"]:
-    noise = np.empty(478)
-    for part, times in _TIMES_NOISE:
-        noise[np.array(part)] = times
-    return noise
-
-
-DETECTOR_NOISE = _detector_noise()
-"""The same for each of the 478 landmarks."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +57,38 @@ class TrackedModel:
 
     model: HeadModel
     surface: Surface
+    marks: Marks
+    landmark_set: LandmarkSet
     landmarks: PointBasis
     landmark_sigma: Float[np.ndarray, "landmarks"]
     """How far the model's landmark definitions are from the detector's, metres."""
     landmark_normals: Float[np.ndarray, "landmarks 3"]
     """Outward, of the mean head."""
+    face_oval: Float[np.ndarray, "oval 2"]
+    """Rim of the mean head's face, seen from the front (m)."""
     unknowns: Unknowns
     prior: Prior
 
     @classmethod
-    def of(cls, model: HeadModel, sigmas: Sigmas) -> "TrackedModel":
+    def of(
+        cls,
+        model: HeadModel,
+        sigmas: Sigmas,
+        layouts: tuple[str, ...] = (MEDIAPIPE,),
+        regions: Regions = Regions(),  # noqa: B008
+    ) -> "TrackedModel":
+        """For captures with landmarks of these layouts."""
         unknowns = Unknowns.of(model)
-        landmarks = PointBasis.of_landmarks(model, "mediapipe_478")
-        spread = model.landmarks["mediapipe_478"].sigma
+        found = landmark_set(model, layouts)
+        landmarks = PointBasis.of_landmarks(model, found)
+        spread = found.sigma
         sigma = np.full(len(landmarks.template), 0.001, np.float32) if spread is None else spread.numpy().astype(np.float32)
         normals = vertex_normals(model.template, model.faces)
-        at_landmarks = model.landmarks["mediapipe_478"].points(normals, model.faces).numpy()
+        at_landmarks = found.points(normals, model.faces).numpy()
         at_landmarks /= np.maximum(np.linalg.norm(at_landmarks, axis=1, keepdims=True), 1e-6)
-        return cls(model, Surface.of(model), landmarks, sigma, at_landmarks, unknowns, Prior.of(model, unknowns, sigmas))
+        prior = Prior.of(model, unknowns, sigmas)
+        oval = PointBasis.of_landmarks(model, model.landmarks[MEDIAPIPE]).template[FACE_OVAL, :2]
+        return cls(model, Surface.of(model, regions), Marks.of(layouts), found, landmarks, sigma, at_landmarks, oval, unknowns, prior)
 
 
 @dataclass(frozen=True)
@@ -135,6 +106,8 @@ class Person:
     """Albedo in gamma space and how sure it is; None before it was painted."""
     offsets: Float[np.ndarray, "vertices 3"] | None = None
     """What the skin adds to the identity at rest (m, head space), of all of the model's vertices; None before it was solved."""
+    moving: MovingSkin | None = None
+    """What the skin adds in each frame; None where it was not solved."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
     fixed: frozenset[str] = frozenset()
@@ -146,6 +119,13 @@ class Person:
     def changed(self, **values) -> "Person":
         """A copy with other values."""
         return replace(self, **values)
+
+    def in_frame(self, frame_idx: int) -> "Person":
+        """The same as the skin is in a frame: what moves counts among its offsets."""
+        if self.moving is None:
+            return self
+        still = np.float32(0) if self.offsets is None else self.offsets
+        return self.changed(offsets=still + self.moving.at(frame_idx), moving=None)
 
     def through(self, camera: int, frame_idx: int) -> "Person":
         """The same, looked at through one camera as it stands in a frame; what was worked out of the shape is kept."""
@@ -186,11 +166,10 @@ class Person:
         rest = self.tracked.landmarks.shaped(self.identity) + self.landmark_offsets.astype(np.float32)
         if self.offsets is None:
             return rest
-        model = self.tracked.model
-        return rest + model.landmarks["mediapipe_478"].points(torch.from_numpy(self.offsets), model.faces).numpy()
+        return rest + self.tracked.landmark_set.points(torch.from_numpy(self.offsets), self.tracked.model.faces).numpy()
 
 
-def interocular(landmarks: Float[np.ndarray, "*frames landmarks 2"]) -> Float[np.ndarray, "*frames"]:
-    """Distance of the outer eye corners, px."""
-    right, left = OUTER_EYE_CORNERS
+def interocular(landmarks: Float[np.ndarray, "*frames landmarks 2"], eyes: tuple[int, int] = OUTER_EYE_CORNERS) -> Float[np.ndarray, "*frames"]:
+    """Distance of the outer eye corners, px; `eyes` are their numbers (`Marks.eyes`)."""
+    right, left = eyes
     return np.linalg.norm(landmarks[..., right, :] - landmarks[..., left, :], axis=-1)

@@ -52,19 +52,21 @@ def turning(keyframes: Keyframes) -> float:
 
 
 def solve_by_colours(
-    keyframes: Keyframes, texels: Texels, prior: SharedPrior, config: TrackConfig, rounds: Sequence[Round], stage: str = "person"
+    keyframes: Keyframes, texels: Texels, prior: SharedPrior, config: TrackConfig, rounds: Sequence[Round], stage: str
 ) -> Iterator[tuple[Step, Keyframes]]:
     """Yields the keyframes after every round."""
     skin = skin_texels(keyframes.person, texels)
-
-    def painted(at: Keyframes) -> Keyframes:
-        return replace(at, person=paint(at.person, texels, all_sights(at.person, at.moments, at.states), config.sigmas.color, skin))
-
     for done, how in enumerate(rounds, start=1):
-        keyframes = joint_colour_step(painted(keyframes), prior, config, how)
-        yield Step(stage, done, len(rounds)), keyframes
-    keyframes = painted(keyframes)
+        keyframes, terms = joint_colour_step(painted(keyframes, texels, config, skin), prior, config, how)
+        yield Step(stage, done, len(rounds), terms), keyframes
+    keyframes = painted(keyframes, texels, config, skin)
     yield Step(stage, len(rounds), len(rounds)), replace(keyframes, person=learn_landmark_offsets(keyframes, config))
+
+
+def painted(keyframes: Keyframes, texels: Texels, config: TrackConfig, skin: Bool[np.ndarray, "texels"]) -> Keyframes:
+    """The keyframes with light and albedo as they show them."""
+    seen = all_sights(keyframes.person, keyframes.moments, keyframes.states)
+    return replace(keyframes, person=paint(keyframes.person, texels, seen, config.sigmas.color, skin))
 
 
 def skin_texels(person: Person, texels: Texels) -> Bool[np.ndarray, "texels"]:
@@ -93,7 +95,7 @@ def learn_landmark_offsets(keyframes: Keyframes, config: TrackConfig) -> Person:
     for sight in all_sights(plain, keyframes.moments, keyframes.states):
         own, state, observation = sight.person, sight.state, sight.observation
         residual = landmark_residuals(own, state, observation)
-        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks)), 1.0)
+        sigma = 0.5 * config.sigmas.landmark * max(float(interocular(observation.landmarks, own.tracked.marks.eyes)), 1.0)
         weight = observation.confidence / sigma**2
         motion = move_points(basis, own.landmark_rest, own.skeleton, own.tracked.unknowns, state, own.focal_px, own.center_px)
         rows = motion.derivatives().rest_jacobian.astype(np.float64)

@@ -1,6 +1,6 @@
 """Who it is, by landmarks: identity, focal length and the keyframes' poses together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float
 
 from headcast.solve import solve_arrow
 from headcast.track.config import TrackConfig
-from headcast.track.equations import Equations, summed
+from headcast.track.equations import Equations, added, summed
 from headcast.track.frame import landmark_equations, prior_equations, state_vector, step_frame
+from headcast.track.hold import held_in_frames, held_of_all
 from headcast.track.observation import Moment
 from headcast.track.person import Person
 from headcast.track.points import FrameState
@@ -42,8 +43,8 @@ def pose_in_camera(person: Person, landmarks: Float[np.ndarray, "landmarks 2"]) 
     """The neutral head's pose in a camera's space by perspective-n-point (Terzakis & Lourakis 2020, as OpenCV has it)."""
     matrix = np.diag([*person.focal_px, 1.0])
     matrix[:2, 2] = person.center_px
-    points = person.landmark_rest[:468].astype(np.float64)
-    pixels = landmarks[:468].astype(np.float64)
+    points = person.landmark_rest[person.tracked.marks.rigid].astype(np.float64)
+    pixels = landmarks[person.tracked.marks.rigid].astype(np.float64)
     found, turn, shift = cv2.solvePnP(points, pixels, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
     rotation = cv2.Rodrigues(turn)[0] if found else np.diag([1.0, -1.0, -1.0])
     translation = shift[:, 0] if found else np.array([0, 0, 1.0])
@@ -53,7 +54,7 @@ def pose_in_camera(person: Person, landmarks: Float[np.ndarray, "landmarks 2"]) 
     return FrameState(rotation, translation, np.zeros((model.joint_count, 3)), np.zeros(model.expression_count))
 
 
-def _held(person: Person, state: FrameState, right: Float[np.ndarray, "unknowns"]) -> Bool[np.ndarray, "unknowns"]:
+def _at_bound(person: Person, state: FrameState, right: Float[np.ndarray, "unknowns"]) -> Bool[np.ndarray, "unknowns"]:
     """Unknowns that sit at a bound and are pushed against it."""
     prior = person.tracked.prior
     position = state_vector(state, person.tracked.unknowns)
@@ -74,24 +75,23 @@ def _bounded(person: Person, state: FrameState, step: np.ndarray, given: np.ndar
 
 @dataclass(frozen=True)
 class SharedPrior:
-    """What is known of the shared unknowns: identity has unit variance, each camera's focal length a guess; fixed ones do not move."""
+    """What is known of the shared unknowns: identity has unit variance, each camera's focal length a guess."""
 
     log_focal: Float[np.ndarray, "cameras"]
     log_focal_sigma: Float[np.ndarray, "cameras"]
     log_size: float
     """How well the head's size is known beforehand."""
-    fixed_identity: bool = False
 
     def equations(self, person: Person) -> Equations:
         count, cameras = len(person.identity), person.rig.camera_count
         size = count + person.rig.unknown_count
         precision, away = np.full(size, _LOOSE), np.zeros(size)
-        precision[:count] = 1e12 if self.fixed_identity else 1.0
-        away[:count] = 0.0 if self.fixed_identity else person.identity
+        precision[:count] = 1.0
+        away[:count] = person.identity
         precision[count : count + cameras] = 1 / np.maximum(self.log_focal_sigma, 1e-6) ** 2
         away[count : count + cameras] = np.log(person.rig.focal_px.mean(1)) - self.log_focal
-        known = Equations(np.diag(precision), -precision * away, 0.5 * float(precision @ away**2))
-        return known if self.fixed_identity else known + _size_equations(person, self.log_size)
+        known = Equations(np.diag(precision), -precision * away, {"prior": 0.5 * float(precision @ away**2)})
+        return known + _size_equations(person, self.log_size)
 
 
 def _size_equations(person: Person, sigma: float) -> Equations:
@@ -104,31 +104,36 @@ def _size_equations(person: Person, sigma: float) -> Equations:
     row = np.zeros(len(person.identity) + person.rig.unknown_count)
     row[: len(person.identity)] = np.einsum("lc,lci->i", away, person.tracked.landmarks.identity_basis) / (away**2).sum()
     size = float(row[: len(person.identity)] @ person.identity)
-    return Equations(np.outer(row, row) / sigma**2, -row * size / sigma**2, 0.5 * (size / sigma) ** 2)
+    return Equations(np.outer(row, row) / sigma**2, -row * size / sigma**2, {"prior": 0.5 * (size / sigma) ** 2})
 
 
-def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, damping: float) -> tuple[Keyframes, float]:
-    """One damped Gauss–Newton step of all keyframes and the shared unknowns together, and the cost before it."""
+def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, damping: float) -> tuple[Keyframes, dict[str, float]]:
+    """One damped Gauss–Newton step of all keyframes and the shared unknowns together, and what each term cost before it."""
     person, unknowns = keyframes.person, keyframes.person.tracked.unknowns
     own = unknowns.count
     blocks, fixed = [], []
-    cost = 0.0
+    terms: dict[str, float] = {}
+    held, held_shared = held_in_frames(person), held_of_all(person)
     share = repeated_share(sum(len(moment.views) for moment in keyframes.moments))
     for moment, state in zip(keyframes.moments, keyframes.states, strict=True):
         total = summed(
             landmark_equations(sight.person, sight.state, sight.observation, config, shared=True, scale=share).spread(sight.turned)
             for sight in sights(person, moment, state)
         )
+        terms = added(terms, total.terms)
+        if held_shared is not None:
+            total = total.holding(np.concatenate([np.zeros(own, bool), held_shared]))
         matrix, right = total.matrix, total.right
         rest = prior_equations(person, state)
         matrix[:own, :own] += rest.matrix
         right[:own] += rest.right
-        cost += total.cost + rest.cost
+        terms = added(terms, rest.terms)
         matrix[np.arange(own), np.arange(own)] += 1e-6 * np.diag(matrix)[:own] + 1e-9
         blocks.append((matrix, right))
-        fixed.append(np.where(_held(person, state, right[:own]), 0.0, np.nan))
-    known = prior.equations(person)
-    cost += known.cost
+        stays = _at_bound(person, state, right[:own])
+        fixed.append(np.where(stays if held is None else stays | held, 0.0, np.nan))
+    known = prior.equations(person).holding(held_shared)
+    terms = added(terms, known.terms)
     damped = known.matrix + np.diag(damping * np.diag(known.matrix))
     for _ in range(3):  # what a solution takes beyond a bound is put on it, and the rest solved again
         solved = solve_arrow(blocks, own, damped, known.right, fixed)
@@ -146,29 +151,27 @@ def joint_step(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, da
         step_frame(person, state, Equations(matrix[:own, :own], right[:own] - matrix[:own, own:] @ shared), damping=0.0)[0]
         for state, (matrix, right) in zip(keyframes.states, blocks, strict=True)
     )
-    return Keyframes(changed, keyframes.moments, states, float(np.sqrt(solved.shared_covariance[identity_count, identity_count]))), cost
+    return Keyframes(changed, keyframes.moments, states, float(np.sqrt(solved.shared_covariance[identity_count, identity_count]))), terms
 
 
-def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, steps: int) -> Keyframes:
-    """Levenberg–Marquardt: steps that turn out to have raised the cost are taken back and tried again with more damping of the shared unknowns."""
+def descend(keyframes: Keyframes, prior: SharedPrior, config: TrackConfig, steps: int) -> Iterator[tuple[Keyframes, dict[str, float]]]:
+    """Levenberg–Marquardt: steps that turn out to have raised the cost are taken back and tried again with more damping of the shared unknowns.
+
+    Yields the keyframes after each step, and what each term cost before it.
+    """
     best, best_cost, damping = keyframes, np.inf, 1.0
     trial = keyframes
     for _ in range(steps):
-        after, cost = joint_step(trial, prior, config, damping)
+        after, terms = joint_step(trial, prior, config, damping)
+        cost = sum(terms.values())
         if cost <= best_cost:
             settled = best_cost - cost < 1e-3 * cost
             best, best_cost, damping = trial, cost, damping / 4
             trial = after
-            if settled:
-                break
         else:
+            settled = False
             damping = max(damping, 0.1) * 10
             trial, _ = joint_step(best, prior, config, damping)
-    return trial
-
-
-def solve_by_landmarks(person: Person, moments: Sequence[Moment], prior: SharedPrior, config: TrackConfig, steps: int = 15) -> Keyframes:
-    """Identity, cameras and the keyframes' poses from landmarks alone."""
-    states = tuple(pose_from_landmarks(person, moment) for moment in moments)
-    keyframes = Keyframes(person, tuple(moments), states)
-    return descend(keyframes, prior, config, steps)
+        yield trial, terms
+        if settled:
+            break

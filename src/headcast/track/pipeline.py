@@ -4,47 +4,56 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from headcast.capture import Recorded, RigCapture
+from headcast.errors import ConfigError
 from headcast.geometry import Camera, Transform
 from headcast.heads import HeadModel
 from headcast.solve import Step
 from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
-from headcast.track.appearance import Texels, paint
+from headcast.track.appearance import Texels
 from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
 from headcast.track.config import TrackConfig
 from headcast.track.consensus import agreeing
-from headcast.track.evidence import independent_share
+from headcast.track.covering import find_coverings
 from headcast.track.given import Given
 from headcast.track.light import AMBIENT
 from headcast.track.observation import Moment
-from headcast.track.offsets import solve_offsets
 from headcast.track.person import Person, TrackedModel, interocular
-from headcast.track.person_by_colours import coarse_to_fine, skin_texels, solve_by_colours
-from headcast.track.person_fit import Keyframes, SharedPrior, solve_by_landmarks
+from headcast.track.person_by_colours import skin_texels
+from headcast.track.person_fit import SharedPrior
 from headcast.track.photometric import GAMMA
 from headcast.track.points import FrameState
 from headcast.track.quality import FrameQuality, measure_frame
 from headcast.track.rig import Rig
-from headcast.track.sequence import linearise, smooth, track_forward
-from headcast.track.sight import all_sights
+from headcast.track.scene import Scene
+from headcast.track.sequence import carried_over
+from headcast.track.stage_steps import Material, Steps, by_colours, by_landmarks, dynamic, offsets, sequential, texture, together
+from headcast.track.stages import EVERYTHING, Stage, StageName, check_continued, check_order
 from headcast.track.track import Track
 
 _FULL_INFORMATION_PX = 256
 """Side of the picture in which `TrackConfig.color_information` holds."""
 _MEASURED_LATER = 4
 """Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
-_TYPICAL_SHARE = 0.06
-"""Share of independent pixels (`track.evidence`) that `TrackConfig.color_information` was chosen for."""
-_LEAST_EVIDENCE, _MOST_EVIDENCE = 0.5, 4.0
-"""How far what is measured may change it."""
+_WORK: dict[StageName, Callable[[Stage, Scene, Material], Steps]] = {
+    "landmarks": by_landmarks,
+    "rigid": by_landmarks,
+    "all": by_colours,
+    "texture": texture,
+    "offsets": offsets,
+    "sequential": sequential,
+    "global": together,
+    "dynamic": dynamic,
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class TrackResult:
     albedo_certainty: Float[np.ndarray, "height width"] | None
     """0 where no frame showed the texel, up to 1."""
     keyframes: tuple[int, ...]
+    stages: tuple[str, ...]
+    """Those it is the result of, as `Stage.spec`."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time per stage."""
     peak_memory_mb: float = 0.0
@@ -73,97 +84,137 @@ def track_capture(capture: Recorded | RigCapture, model: HeadModel, config: Trac
 
 
 @with_quiet_blas
-def track_steps(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> Generator[Step, None, TrackResult]:
-    """Tracks a head, one `Step` per unit of work; the generator's value is the result.
+def track_steps(
+    capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig, checkpoint: Path | None = None
+) -> Generator[Step, None, TrackResult]:
+    """Tracks a head, stage by stage, one `Step` per unit of work; the generator's value is the result.
+
+    The step behind each stage, and some within long ones, carry the `Scene` that the work could go on from.
+
+    Args:
+        checkpoint: Where such a scene was saved, to go on from it.
 
     Raises:
         InputError: no frame shows a face; or the cameras of a rig do not agree with what they see.
+        ConfigError: the stages make no sense for this clip, or do not go on from those of the checkpoint.
+        FormatError: the checkpoint is broken or of another clip.
     """
     rig = capture if isinstance(capture, RigCapture) else RigCapture.single(capture)
     clip = Clip.of(rig, config)
     config = replace(config, color_information=config.color_information * min(1.0, clip.side_px / _FULL_INFORMATION_PX) ** 2)
-    watch = _Watch()
-    person = _first_person(rig, model, config)
-
-    yield Step("person", 0, config.rounds, message="finding out who it is")
-    if person.rig.camera_count > 1 or person.rig.pose_count > 1:
-        person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
-        clip = replace(clip, seen=agreeing(person, rig))
-    key_idx = clip.keyframes(config.keyframes)
-    moments = list(clip.moments(key_idx))
-    prior = _shared_prior(rig, person, config)
-    keyframes = solve_by_landmarks(person, moments, prior, config)
-    texels = Texels.of(person.tracked.surface, config.texture_px)
-    if config.photometric:
-        steps = config.rounds if config.mode == "full" else -(-config.rounds // 3)
-        for step, better in solve_by_colours(
-            keyframes, texels, prior, config, coarse_to_fine(len(moments[0].views[0].levels), steps, keyframes, clip.side_px)
-        ):
-            keyframes = better
-            yield step
-        times = float(np.clip(independent_share(keyframes) / _TYPICAL_SHARE, _LEAST_EVIDENCE, _MOST_EVIDENCE))
-        config = replace(config, color_information=config.color_information * times)
-    watch.stage("person")
-
-    refined = config.mode == "full" and config.photometric
-    states: dict[int, FrameState] = {}
-    quality: dict[int, FrameQuality] = {}
-    measuring: deque[tuple[int, Errand[FrameQuality]]] = deque()
-    for step, moment, state in track_forward(keyframes.person, clip.moments, clip.clock, config, clip.count):
-        states[moment.frame_idx] = state
-        if not refined:
-            measuring.append((moment.frame_idx, meanwhile(measure_frame, keyframes.person, moment, state)))
-        if len(measuring) > _MEASURED_LATER:
-            idx, errand = measuring.popleft()
-            quality[idx] = errand.result()
-        yield step
-    quality.update((idx, errand.result()) for idx, errand in measuring)
-    watch.stage("frames")
-
-    if refined:
-        before = keyframes.person
-        keyframes = replace(keyframes, states=tuple(states[moment.frame_idx] for moment in keyframes.moments))
-        again = coarse_to_fine(1, config.rounds * 3 // 2, keyframes, clip.side_px)
-        for step, better in solve_by_colours(keyframes, texels, prior, config, again, "person again"):
-            keyframes = better
-            yield step
-        spread, skin = clip.spread(), skin_texels(keyframes.person, texels)
-        if config.offsets == "on" or (config.offsets == "auto" and (person.rig.camera_count > 1 or rig.depths)):
-            yield Step("offsets", 0, 1, message="what the skin adds to the identity")
-            keyframes = replace(keyframes, person=solve_offsets(keyframes, texels, skin, config))
-        watch.stage("person again")
-        for turn, (steps, whose) in enumerate((((2, 2), before), ((1,), None)), start=1):
-            fits = {}
-            for step, idx, fit in linearise(keyframes.person, clip.moments, states, config, steps, f"refine {turn}", whose):
-                fits[idx] = fit
-                yield step
-            states = smooth(keyframes.person, fits, clip.clock, config) if config.temporal else {i: f.state for i, f in fits.items()}
-            # The light stays what the keyframes say: frames from all over the clip show less turning, and light that turning does not show runs off.
-            lit = keyframes.person.changed(fixed=keyframes.person.fixed | {"light"})
-            seen = all_sights(lit, spread, [states[moment.frame_idx] for moment in spread])
-            painted = paint(lit, texels, seen, config.sigmas.color, skin)
-            keyframes = replace(keyframes, person=painted.changed(fixed=keyframes.person.fixed))
-        watch.stage("refine")
-
-        person, found = keyframes.person, states
-
-        def measured(moment: Moment) -> tuple[int, FrameQuality]:
-            return moment.frame_idx, measure_frame(person, moment, found[moment.frame_idx])
-
-        for done, (idx, one) in enumerate(mapped(measured, clip.moments(None)), start=1):
-            quality[idx] = one
-            yield Step("measure", done, clip.count, asdict(quality[idx]), frame_idx=idx)
-        watch.stage("measure")
-    track = _assemble(rig, keyframes, states, quality)
-    texture = keyframes.person.texture
+    start, stages = _first_person(rig, model, config), config.stage_list(rig.sees_height)
+    check_order(stages, config.photometric, start.texture is not None)
+    if not config.photometric and not rig.depths and any(stage.name == "offsets" for stage in stages):
+        raise ConfigError("stage 'offsets' needs colours or measured depth to see the skin by, found neither: leave out --no-photometric")
+    if checkpoint is None:
+        scene = _first_scene(rig, clip, start, config)
+    else:
+        scene = Scene.load(checkpoint, start, rig.frame_count)
+        check_continued(scene.begun, [stage.spec for stage in stages])
+    clip = replace(clip, seen=scene.seen)
+    texels = Texels.of(start.tracked.surface, config.texture_px)
+    material = Material(clip, scene.keyframe_idx, _shared_prior(rig, start, config), config, texels, skin_texels(start, texels))
+    looks = config.occlusions and config.photometric
+    watch, measuring = _Watch(), _Measuring(scene.person, looks)
+    for stage in stages[len(scene.stages) :]:
+        if looks and scene.states and stage.name != "sequential" and not material.searched:
+            material = _bared(scene, material)
+        held = replace(scene, person=scene.person.changed(fixed=start.fixed | (EVERYTHING - stage.free)))
+        if stage.name == "sequential" and stage is stages[-1]:
+            measuring = _Measuring(scene.person, looks)
+            work = sequential(stage, held, material, measuring.begin)
+        else:
+            work = _WORK[stage.name](stage, held, material)
+        scene, last = yield from _relayed(work)
+        scene = replace(scene, person=scene.person.changed(fixed=start.fixed), stages=(*scene.stages, stage.spec), under_way="", times=0)
+        watch.stage(stage.label)
+        yield Step(last.stage, last.total, last.total, checkpoint=scene)
+    states, quality = yield from _measured(scene, material, measuring.results())
+    watch.stage("measure")
+    texture = scene.person.texture
     return TrackResult(
-        track=track,
+        track=_assemble(rig, scene, states, quality, config),
         albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
         albedo_certainty=None if texture is None else texture[..., 3],
-        keyframes=tuple(int(i) for i in key_idx),
+        keyframes=tuple(int(i) for i in scene.keyframe_idx),
+        stages=scene.stages,
         seconds=dict(watch.seconds),
         peak_memory_mb=_peak_memory_mb(),
     )
+
+
+def _relayed(work: Steps) -> Generator[Step, None, tuple[Scene, Step]]:
+    """The steps of a stage; its scene, and the last of its steps."""
+    while True:
+        try:
+            last = next(work)
+        except StopIteration as end:
+            return end.value, last
+        yield last
+
+
+def _first_scene(rig: RigCapture, clip: Clip, person: Person, config: TrackConfig) -> Scene:
+    """The scene before anything is solved: of several cameras, where the head itself says that they stand."""
+    if person.rig.camera_count > 1 or person.rig.pose_count > 1:
+        person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
+        clip = replace(clip, seen=agreeing(person, rig))
+    return Scene(person, clip.seen, clip.keyframes(config.keyframes))
+
+
+def _bared(scene: Scene, material: Material) -> Material:
+    """The material without what covers the face, as far as the frames that were followed show it."""
+    whose = scene.person if scene.before is None else scene.before.changed(texture=scene.person.texture, color_sigma=scene.person.color_sigma)
+    hidden = {} if whose.texture is None else find_coverings(whose, material.clip.moments, scene.states)
+    return replace(material, clip=replace(material.clip, hidden=hidden), searched=True)
+
+
+class _Measuring:
+    """Measures frames beside the work that solves the next ones."""
+
+    def __init__(self, person: Person, coverings: bool) -> None:
+        self._person, self._coverings = person, coverings
+        self._waiting: deque[tuple[int, Errand[FrameQuality]]] = deque()
+        self._done: dict[int, FrameQuality] = {}
+
+    def begin(self, moment: Moment, state: FrameState) -> None:
+        self._waiting.append((moment.frame_idx, meanwhile(measure_frame, self._person, moment, state, self._coverings)))
+        if len(self._waiting) > _MEASURED_LATER:
+            self._take()
+
+    def results(self) -> dict[int, FrameQuality]:
+        """Of all frames that were begun."""
+        while self._waiting:
+            self._take()
+        return self._done
+
+    def _take(self) -> None:
+        idx, errand = self._waiting.popleft()
+        self._done[idx] = errand.result()
+
+
+def _measured(
+    scene: Scene, material: Material, known: Mapping[int, FrameQuality]
+) -> Generator[Step, None, tuple[Mapping[int, FrameState], Mapping[int, FrameQuality]]]:
+    """States and quality of the frames of the track: of the keyframes alone where no others were followed.
+
+    Frames that were followed before the person changed are carried over, their landmarks staying where they were in the pictures.
+    """
+    person, config = scene.person, material.config_for(scene)
+    clip, looks = replace(material.clip, hidden={}), config.occlusions and config.photometric
+    states = dict(scene.states or zip(scene.keyframe_idx.tolist(), scene.keyframe_states, strict=True))
+    quality = dict(known)
+    missing = np.array([idx for idx in sorted(states) if idx not in quality], np.int64)
+
+    def measured(moment: Moment) -> tuple[int, FrameState, FrameQuality]:
+        state = states[moment.frame_idx]
+        if scene.before is not None:
+            state = carried_over(scene.before, person, moment, state, config)
+        return moment.frame_idx, state, measure_frame(person, moment, state, looks)
+
+    for done, (idx, state, one) in enumerate(mapped(measured, clip.moments(missing)), start=1):
+        states[idx], quality[idx] = state, one
+        yield Step("measure", done, len(missing), one.numbers, frame_idx=idx)
+    return states, quality
 
 
 class _Watch:
@@ -188,7 +239,7 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
     if given.center_px is not None:
         rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
-    tracked = TrackedModel.of(model, config.sigmas)
+    tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts, config.regions)
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),
@@ -197,7 +248,9 @@ def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) ->
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
-    return unknown.changed(**values, fixed=given.fixed)
+    if given.landmark_offsets is not None:
+        values["landmark_offsets"] = tracked.marks.from_mediapipe(given.landmark_offsets)
+    return unknown.changed(**values, fixed=given.fixed | frozenset(config.hold))
 
 
 def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> SharedPrior:
@@ -208,12 +261,12 @@ def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> S
         widths.append(1e-6 if known else sigmas.log_focal_hint if one.focal_hint_px else sigmas.log_focal)
     measured = bool(capture.depths) or (capture.posed and capture.unit_m is not None and (len(capture.captures) > 1 or capture.moving))
     size = sigmas.log_size_measured if measured else sigmas.log_size
-    return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size, "identity" in person.fixed)
+    return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size)
 
 
-def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality]) -> Track:
+def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState], quality: Mapping[int, FrameQuality], config: TrackConfig) -> Track:
     """The Track: frames without a face are filled from their neighbours and stay marked."""
-    person, model = keyframes.person, keyframes.person.tracked.model
+    person, model = scene.person, scene.person.tracked.model
     count, rig = capture.frame_count, person.rig
     valid = np.array([idx in states for idx in range(count)])
     known = np.flatnonzero(valid)
@@ -224,8 +277,7 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
 
     rotation = np.stack([rig.world_rotation @ states[idx].rotation for idx in filled])
     translation = np.stack([rig.world_rotation @ states[idx].translation + rig.world_translation for idx in filled])
-    eyes = np.max([interocular(np.asarray(one.landmarks_px)) for one in capture.captures], axis=0)
-    fixed = "focal_px" in person.fixed or capture.calibrations[0].focal_px is not None
+    eyes = np.max([interocular(np.asarray(one.landmarks_px), person.tracked.marks.eyes) for one in capture.captures], axis=0)
     return Track(
         model_name=model.name,
         identity=torch.from_numpy(person.identity.astype(np.float32)),
@@ -236,17 +288,34 @@ def _assemble(capture: RigCapture, keyframes: Keyframes, states: Mapping[int, Fr
         world_from_head=Transform(torch.from_numpy(rotation.astype(np.float32)), torch.from_numpy(translation.astype(np.float32))),
         cameras=tuple(_camera(rig, camera, one.size) for camera, one in enumerate(capture.captures)),
         camera_names=tuple(one.name for one in capture.calibrations),
-        focal_sigma_px=0.0 if fixed else float(keyframes.log_focal_sigma * person.rig.focal_px[0].mean()),
+        focal_sigma_px=float(_log_focal_sigma(capture, scene, config) * person.rig.focal_px[0].mean()),
         time_s=torch.from_numpy(np.asarray(capture.main.time_s, np.float32)),
         valid=torch.from_numpy(valid),
         light=torch.from_numpy(person.light.astype(np.float32)),
-        landmark_offsets=torch.from_numpy(person.landmark_offsets.astype(np.float32)),
+        landmark_offsets=torch.from_numpy(person.tracked.marks.of_mediapipe(person.landmark_offsets).astype(np.float32)),
         landmark_error_px=over_frames(lambda idx: quality[idx].landmark_error_px),
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
+        covered=_covered(quality, count, rig.camera_count) if person.texture is not None and config.occlusions else None,
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
+        dynamic_modes=None if person.moving is None else torch.from_numpy(person.moving.modes),
+        dynamic_weights=None if person.moving is None else torch.from_numpy(person.moving.weights[filled]),
     )
+
+
+def _log_focal_sigma(capture: RigCapture, scene: Scene, config: TrackConfig) -> float:
+    """How well the first camera's focal length is known: 0 where it was given, as guesses are where it was held."""
+    if capture.calibrations[0].focal_px is not None or Given.of(config, scene.person.tracked.model).focal_px is not None:
+        return 0.0
+    if "focal_px" in scene.person.fixed:
+        return config.sigmas.log_focal_hint if capture.main.focal_hint_px else config.sigmas.log_focal
+    return scene.log_focal_sigma
+
+
+def _covered(quality: Mapping[int, FrameQuality], count: int, cameras: int) -> torch.Tensor:
+    """By frame and camera; nothing where no face is seen."""
+    return torch.tensor([quality[idx].covered if idx in quality else (0.0,) * cameras for idx in range(count)], dtype=torch.float32)
 
 
 def _camera(rig: Rig, camera: int, size: tuple[int, int]) -> Camera:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 
 from headcast.compiled import compiled
-from headcast.heads import HeadModel
+from headcast.heads import HeadModel, LandmarkSet
 from headcast.threads import in_parts
 
 _LEAST_DEPTH = 0.05
@@ -80,9 +80,8 @@ class PointBasis:
         )
 
     @classmethod
-    def of_landmarks(cls, model: HeadModel, name: str) -> "PointBasis":
+    def of_landmarks(cls, model: HeadModel, landmarks: LandmarkSet) -> "PointBasis":
         """The landmarks as points of their own. Skinning weights are interpolated too, which is exact where a face's corners share them."""
-        landmarks = model.landmarks[name]
         corners, mix = model.faces[landmarks.faces], landmarks.barycentric
         return cls(
             template=_contiguous(torch.einsum("lkc,lk->lc", model.template[corners], mix)),

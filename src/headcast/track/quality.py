@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headcast.compiled import compiled
+from headcast.track.covering import covering_of
 from headcast.track.frame import landmark_residuals
 from headcast.track.observation import Moment, Observation
 from headcast.track.person import Person
@@ -24,6 +25,13 @@ class FrameQuality:
     """Inside the face: every visible face pixel that the matte gives to the person, sRGB, none left out as an outlier."""
     silhouette_iou: float
     """Of rendered head and matte, above the chin."""
+    covered: tuple[float, ...] = ()
+    """Share of the face that something covers, in each camera of the rig; 0 where a camera does not see the face."""
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What a curve can show."""
+        return {"landmark_error_px": self.landmark_error_px, "psnr_db": self.psnr_db, "silhouette_iou": self.silhouette_iou}
 
 
 @compiled(fastmath=True)
@@ -59,14 +67,23 @@ def _srgb_error(face_buffer, barycentric, image, matte, faces, face_weight, uv, 
     return total, count
 
 
-def measure_frame(person: Person, moment: Moment, state: FrameState) -> FrameQuality:
-    """Quality of a frame at tracking resolution, the mean of its views; PSNR is 0 where there is no texture or no face pixel."""
-    views = [_measure_view(sight) for sight in sights(person, moment, state)]
+def measure_frame(person: Person, moment: Moment, state: FrameState, coverings: bool = False) -> FrameQuality:
+    """Quality of a frame at tracking resolution, the mean of its views; PSNR is 0 where there is no texture or no face pixel.
+
+    Args:
+        coverings: Whether to look for what covers the face.
+    """
+    seen = list(sights(person, moment, state))
+    views = [_measure_view(sight) for sight in seen]
+    covered = np.zeros(person.rig.camera_count)
+    for sight in seen if coverings else ():
+        covered[sight.observation.camera] = covering_of(sight).share
     shown = [view.psnr_db for view in views if view.psnr_db > 0]
     return FrameQuality(
         float(np.mean([view.landmark_error_px for view in views])),
         float(np.mean(shown)) if shown else 0.0,
         float(np.mean([view.silhouette_iou for view in views])),
+        tuple(covered.tolist()),
     )
 
 
@@ -79,16 +96,18 @@ def _measure_view(sight: Sight) -> FrameQuality:
     if person.texture is not None:
         surface = person.tracked.surface
         error, count = _srgb_error(
-            view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.face_weight, surface.uv, view.shading, person.texture
+            view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.measured, surface.uv, view.shading, person.texture
         )
         psnr = float(-10 * np.log10(max(error / count, 1e-10))) if count > 0 else 0.0
-    return FrameQuality(float(np.linalg.norm(residual, axis=1).mean()), psnr, silhouette_iou(view, picture.matte, observation))
+    return FrameQuality(
+        float(np.linalg.norm(residual, axis=1).mean()), psnr, silhouette_iou(view, picture.matte, observation, person.tracked.marks.chin)
+    )
 
 
-def silhouette_iou(view: View, matte: np.ndarray, observation: Observation) -> float:
-    """Intersection over union of the rendered head and the matte in the rows above the chin."""
-    chin = observation.levels[0].window.from_source(observation.landmarks[152])[1]
-    rows = int(np.clip(chin, 0, matte.shape[0]))
+def silhouette_iou(view: View, matte: np.ndarray, observation: Observation, chin: int) -> float:
+    """Intersection over union of the rendered head and the matte in the rows above the chin, the landmark of that number."""
+    lowest = observation.levels[0].window.from_source(observation.landmarks[chin])[1]
+    rows = int(np.clip(lowest, 0, matte.shape[0]))
     head, person = view.face[:rows] >= 0, matte[:rows] > 0.5
     union = np.count_nonzero(head | person)
     return np.count_nonzero(head & person) / union if union else 0.0

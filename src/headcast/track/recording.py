@@ -11,21 +11,24 @@ from numpy import ndarray
 from headcast.capture import Calibration, Capture, PrepareConfig, RigCapture, open_source, prepare_steps
 from headcast.capture.camera_source import CameraSource, camera_path
 from headcast.capture.cameras import CameraFiles
-from headcast.capture.rigs import open_cameras
+from headcast.capture.rigs import RigChoice
 from headcast.solve.step import Step
 from headcast.store import RunPaths
 
 
-def check_recording(source: Path, config: PrepareConfig) -> None:
+def check_recording(source: Path, config: PrepareConfig, choice: RigChoice) -> None:
     """Opens what can be opened; raises what keeps the recording from being read."""
-    files = open_cameras(source)
+    files = choice.open(source)
     if files is None:
         config.check(open_source(source, config.folder_fps))
 
 
-def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig) -> Generator[Step, None, RigCapture]:
-    """Perceives all cameras of a recording one after another; goes on with what a killed run left. The generator's value is the rig's captures."""
-    files = open_cameras(source)
+def perceive_steps(source: Path, paths: RunPaths, config: PrepareConfig, choice: RigChoice | None = None) -> Generator[Step, None, RigCapture]:
+    """Perceives the chosen cameras of a recording (all, if nothing is chosen) one after another; goes on with what a killed run left.
+
+    The generator's value is the rig's captures.
+    """
+    files = (choice or RigChoice()).open(source)
     if files is None:
         return RigCapture.single((yield from prepare_steps(source, paths.capture.root, config, resume=True)))
     files.save(paths.cameras)

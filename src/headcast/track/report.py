@@ -28,6 +28,8 @@ class Work:
     peak_memory_mb: float
     keyframes: tuple[int, ...]
     """Frames that the person was solved from."""
+    stages: tuple[str, ...]
+    """Those it is the result of, in order, each with how often it went round."""
     cores: int
 
     @property
@@ -89,6 +91,7 @@ def report_values(track: Track, capture: Capture, work: Work, found: Statistics)
         "focal_sigma_px": found.focal_sigma_px,
         "focal_confidence": found.focal_confidence,
         "keyframes": list(work.keyframes),
+        "stages": list(work.stages),
         "seconds": dict(work.seconds),
         "total_seconds": total,
         "frames_per_second": track.frame_count / total if total > 0 else None,

@@ -188,7 +188,8 @@ def _seconds(values: Mapping[str, Any]) -> str:
         f'<tr><td>{escape(stage)}</td><td>{seconds:.1f} s</td><td class="bar"><i style="width:{100 * seconds / longest:.1f}%"></i></td></tr>'
         for stage, seconds in values["seconds"].items()
     )
-    total = f"{values['total_seconds']:.1f} s in all on {values['cores']} cores"
+    stages = f"Stages, and how often each went round: {' '.join(values['stages'])}"
+    total = f"{values['total_seconds']:.1f} s in all on {values['cores']} cores. {escape(stages)}"
     return f'<div class="soft">{total}</div><table><tr><th>stage</th><th>time</th><th></th></tr>{rows}</table>'
 
 

@@ -17,6 +17,7 @@ from numpy import ndarray
 from PIL import Image
 
 from headcast.capture import CAPTURE_SCHEMA, Capture, PrepareConfig, RigCapture
+from headcast.capture.rigs import RigChoice
 from headcast.errors import ConfigError, InputError
 from headcast.heads import HeadModel, load_head
 from headcast.solve.step import Step, follow
@@ -31,6 +32,8 @@ from headcast.track.overlay import write_overlay
 from headcast.track.pipeline import track_steps
 from headcast.track.recording import check_recording, open_rig, perceive_steps
 from headcast.track.report import Work, sample_frames, write_report
+from headcast.track.scene import Scene, stages_in
+from headcast.track.stages import check_continued, check_order
 from headcast.track.statistics import statistics
 from headcast.track.track import Track
 
@@ -50,10 +53,13 @@ class RunRequest:
     """Head model by name or path, as `load_model_for_tracking` takes it."""
     config: TrackConfig = field(default_factory=TrackConfig)
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    choice: RigChoice = field(default_factory=RigChoice)
+    """What of a recording of known cameras is tracked."""
 
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
-        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare))}
+        chosen = {} if self.choice == RigChoice() else {"choice": _plain(asdict(self.choice))}
+        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare)), **chosen}
 
 
 @dataclass(frozen=True)
@@ -121,18 +127,18 @@ def track_recording(
 ) -> Run:
     """The whole of `headcast track`: a recording in, a finished run folder out.
 
-    A finished folder of the same recording and settings is used as it is with `resume`. After a kill, `resume` keeps what was
-    perceived and, where tracking had ended, the track. `overwrite` removes what an earlier run wrote, and nothing else.
+    A finished folder of the same recording and settings is used as it is with `resume`; with more stages behind its own, it goes on with these.
+    After a kill, `resume` keeps what was perceived and every stage that had ended. `overwrite` removes what an earlier run wrote, and nothing else.
     With `tensorboard`, the steps are also written as curves, and some frames of the overlay as pictures.
     """
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
     if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
-        follow(perceive_steps(request.source, paths, request.prepare), *readers)  # refuses another recording
+        follow(perceive_steps(request.source, paths, request.prepare, request.choice), *readers)  # refuses another recording
         return Run.open(folder)
     with ExitStack() as opened:
         own = [opened.enter_context(reader) for reader in (StepLog(paths.steps, keep=resume), *curves)]
-        samples = follow(run_steps(request, paths), *own, *readers)
+        samples = follow(run_steps(request, paths), _CheckpointWriter(paths.checkpoint), *own, *readers)
         for curve in curves:
             for frame_idx, picture in samples.items():
                 curve.picture("overlay", frame_idx, picture)
@@ -153,8 +159,9 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     leftovers = half_written(folder)
     if folder.is_dir() and set(folder.iterdir()) - set(leftovers):
         _admit(request, paths, resume, overwrite)
-    check_recording(request.source, request.prepare)
-    Given.of(request.config, load_head(request.model))
+    check_recording(request.source, request.prepare, request.choice)
+    given = Given.of(request.config, load_head(request.model))
+    check_order(request.config.stage_list(sees_height=True), request.config.photometric, given.texture is not None)
     for leftover in leftovers:
         leftover.unlink()
     if overwrite:
@@ -170,19 +177,22 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
     with compiling() as compilation:
         if compilation is not None:
             yield Step("compile", 0, 0, message="first run on this machine: kernels are compiled, about ten seconds, and kept for later runs")
-        rig = yield from perceive_steps(request.source, paths, request.prepare)
+        rig = yield from perceive_steps(request.source, paths, request.prepare, request.choice)
         if compilation is not None:
             yield from compilation.finish_steps()
     model = load_model_for_tracking(request.model)
     about = About.load(paths.about, KIND, SCHEMA)
-    if "keyframes" in about.details:
+    if about.details.get("stages") == _specs(request, rig):
         yield Step("track", 1, 1, message="using the track that is already there")
     else:
-        result = yield from track_steps(rig, model, request.config)
+        begun = paths.checkpoint if paths.checkpoint.is_file() else None
+        if begun is not None:
+            yield Step("track", 0, 0, message=f"going on from the checkpoint: {' '.join(stages_in(begun))}")
+        result = yield from track_steps(rig, model, request.config, begun)
         if result.albedo is not None:
             save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
         result.track.save(paths.track)
-        details = {**about.details, "keyframes": list(result.keyframes), "peak_memory_mb": peak_memory_mb()}
+        details = {**about.details, "keyframes": list(result.keyframes), "stages": list(result.stages), "peak_memory_mb": peak_memory_mb()}
         About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
     track = Track.load(paths.track)
     albedo = read_arrays(paths.albedo)["albedo"] if paths.albedo.is_file() else None
@@ -193,6 +203,22 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
         paths.overlays.mkdir(exist_ok=True)
         yield from write_overlay(track, model, captures[camera], albedo, paths.camera_overlay(name), camera_idx=camera)
     return pictures
+
+
+def _specs(request: RunRequest, rig: RigCapture) -> list[str]:
+    """The stages of the request, as a run of this recording has them."""
+    return [stage.spec for stage in request.config.stage_list(rig.sees_height)]
+
+
+class _CheckpointWriter:
+    """Keeps what a step says that the work could go on from. A reader for `follow`."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def __call__(self, step: Step) -> None:
+        if isinstance(step.checkpoint, Scene):
+            step.checkpoint.save(self._path)
 
 
 def _inputs(rig: RigCapture) -> dict[str, InputFile]:
@@ -213,7 +239,9 @@ def finish_run(request: RunRequest, paths: RunPaths, samples: Mapping[int, UInt8
     capture = rig.main
     assert isinstance(capture, Capture)
     peak = max(peak_memory_mb(), float(about.details["peak_memory_mb"]))
-    work = Work(request.config.mode, stage_seconds(paths.steps), peak, tuple(about.details["keyframes"]), usable_cores())
+    work = Work(
+        request.config.mode, stage_seconds(paths.steps), peak, tuple(about.details["keyframes"]), tuple(about.details["stages"]), usable_cores()
+    )
     write_report(track, capture, work, samples, paths)
     About(KIND, SCHEMA, about.inputs, {**about.details, "finished": True}).save(paths.about)
     return Run.open(paths.root)
@@ -246,11 +274,34 @@ def _admit(request: RunRequest, paths: RunPaths, resume: bool, overwrite: bool) 
     if overwrite:
         return
     asked, begun = request.settings(), read_json(paths.config) if paths.config.is_file() else request.settings()
-    if asked != begun:
+    if _but_stages(asked) != _but_stages(begun):
         raise InputError(
-            f"the run was begun with other settings ({_differences(begun, asked)}). "
+            f"the run was begun with other settings ({_differences(_but_stages(begun), _but_stages(asked))}). "
             f"Repeat its command with --resume, or use --overwrite or another folder: {paths.root}"
         )
+    if asked != begun:
+        _admit_stages(request, paths)
+
+
+def _admit_stages(request: RunRequest, paths: RunPaths) -> None:
+    """Lets another list of stages pass where it goes on from what was solved; a finished run is unfinished then."""
+    if not paths.about.is_file():
+        return
+    about = About.load(paths.about, KIND, SCHEMA)
+    if not paths.checkpoint.is_file():
+        if "keyframes" in about.details:
+            raise InputError(f"expected {paths.checkpoint.name} to go on from, found none; use --overwrite or another folder: {paths.root}")
+        return
+    specs = _specs(request, open_rig(paths))
+    check_continued(stages_in(paths.checkpoint), specs)
+    if about.details.get("stages") != specs:
+        kept = {name: value for name, value in about.details.items() if name not in ("stages", "keyframes")}
+        About(KIND, SCHEMA, about.inputs, {**kept, "finished": False}).save(paths.about)
+
+
+def _but_stages(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that must stay the same while a run goes on."""
+    return {**settings, "track": {name: value for name, value in settings["track"].items() if name != "stages"}}
 
 
 def _clear(paths: RunPaths) -> None:

@@ -28,8 +28,9 @@ class Sight:
 
 def sights(person: Person, moment: Moment, state: FrameState) -> Iterator[Sight]:
     """The views of a moment; `state` is in rig space."""
+    own = person.in_frame(moment.frame_idx)
     for view in moment.views:
-        yield Sight(person.through(view.camera, moment.frame_idx), view, person.rig.seen(state, view.camera, moment.frame_idx))
+        yield Sight(own.through(view.camera, moment.frame_idx), view, person.rig.seen(state, view.camera, moment.frame_idx))
 
 
 def all_sights(person: Person, moments: Iterable[Moment], states: Iterable[FrameState]) -> list[Sight]:

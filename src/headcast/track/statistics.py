@@ -17,6 +17,8 @@ _FAR_LANDMARKS = 0.04
 _POOR_PSNR_DB = 26.0
 _JUMP_DEG = 10.0
 """Turn away from the middle of the neighbouring frames above which a frame is named."""
+_MUCH_COVERED = 0.02
+"""Share of the face that something covers, above which a frame is named."""
 _SMALL_FACE_PX = 40.0
 _WEAK_FOCAL = 0.1
 
@@ -143,11 +145,13 @@ def _warnings(track: Track, capture: Capture) -> list[Warned]:
     eyes = track.interocular_px.numpy()
     share = np.where(valid, track.landmark_error_px.numpy() / np.maximum(eyes, 1e-6), 0)
     psnr = track.psnr_db.numpy()
+    covered = np.zeros(len(valid)) if track.covered is None else track.covered.numpy().max(1)
     jumps = np.degrees(_rotation_excess(track)) * _middles(valid, capture.cuts)
     named = [Warned(message) for message in capture.warnings]
     for flags, message in (
         (share > _FAR_LANDMARKS, f"landmarks further than {_FAR_LANDMARKS:.0%} of the eye distance from where they were detected"),
         ((psnr > 0) & (psnr < _POOR_PSNR_DB), f"the rendered face differs from the picture (below {_POOR_PSNR_DB:.0f} dB)"),
+        (covered > _MUCH_COVERED, "something covers a part of the face, or the head is badly placed"),
         (jumps > _JUMP_DEG, f"the head jumps by more than {_JUMP_DEG:.0f}°"),
     ):
         if flags.any():

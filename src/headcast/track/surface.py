@@ -3,29 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from headcast.compiled import compiled
 from headcast.heads import HeadModel
 from headcast.track.points import PointBasis
+from headcast.track.regions import Regions, filled_parts, pixel_weights
 
-# How much a pixel of each region counts. Later entries win. Hair covers the scalp, clothes the neck, and the mouth's inside
-# changes its looks with every word, so they only hide what is behind them.
-_REGION_WEIGHT = (
-    ("face", 1.0),
-    ("forehead", 0.8),
-    ("ears", 0.25),
-    ("neck", 0.0),
-    ("scalp", 0.0),
-    ("eyelids", 1.0),
-    ("lips", 1.0),
-    ("nose", 1.0),
-    ("eyeballs", 1.0),
-    ("mouth_interior", 0.0),
-    ("teeth", 0.0),
-    ("tongue", 0.0),
-    ("boundary", 0.0),
-)
+_MEASURED = 0.5
+"""Weight from which on a face's colours tell how well a track agrees."""
+
+_LIVELY = ("lips", "eyelids", "eyeballs", "mouth_interior")
 
 
 @dataclass(frozen=True)
@@ -42,6 +30,12 @@ class Surface:
     """How much a pixel of the face counts, 0–1."""
     vertex_weight: Float[np.ndarray, "vertices"]
     """The same for what is measured at a vertex: the least of the faces around it."""
+    measured: Float[np.ndarray, "faces"]
+    """1 for faces whose colours tell how well a track agrees, 0 for others; the same whatever the settings are."""
+    plain: Float[np.ndarray, "faces"]
+    """1 for skin that looks much the same whatever a face does: what is measured less lips, lids and eyes."""
+    filled: Int[np.ndarray, "faces"]
+    """Number of the part of one colour that a face belongs to, −1 where colours are painted."""
     uv: Float[np.ndarray, "faces 3 2"]
     """Texture positions, 0–1; (0, 0) is the lower left corner."""
     neighbour_start: Int[np.ndarray, "vertices_plus_1"]
@@ -54,12 +48,9 @@ class Surface:
     """For each corner of an incident face: its place in the vertex's neighbour list."""
 
     @classmethod
-    def of(cls, model: HeadModel) -> "Surface":
+    def of(cls, model: HeadModel, regions: Regions = Regions()) -> "Surface":  # noqa: B008
         """Everything of a head that can be seen from the front or the side; the back of the scalp is left out."""
-        weight = np.zeros(len(model.template))
-        for name, value in _REGION_WEIGHT:
-            if name in model.regions:
-                weight[model.regions[name].numpy()] = value
+        weight, usual = pixel_weights(model, regions), pixel_weights(model, Regions())
         all_faces = model.faces.numpy()
         wanted = np.zeros(len(model.template), bool)
         for name, mask in model.regions.items():
@@ -70,6 +61,7 @@ class Surface:
         vertex_idx, faces = np.unique(all_faces[face_idx], return_inverse=True)
         faces = faces.reshape(-1, 3)
         face_weight = weight[all_faces[face_idx]].min(1)
+        measured = usual[all_faces[face_idx]].min(1) >= _MEASURED
         vertex_weight = np.ones(len(vertex_idx), np.float32)
         np.minimum.at(vertex_weight, faces.reshape(-1), np.repeat(face_weight, 3).astype(np.float32))
         incident_start, incident_face, incident_corner, neighbour_start, neighbour, incident_slot = _neighbourhood(faces, len(vertex_idx))
@@ -80,6 +72,9 @@ class Surface:
             face_idx=face_idx,
             face_weight=face_weight.astype(np.float32),
             vertex_weight=vertex_weight,
+            measured=measured.astype(np.float32),
+            plain=(measured & ~_lively(model)[all_faces[face_idx]].any(1)).astype(np.float32),
+            filled=filled_parts(model, regions)[all_faces[face_idx]].max(1),
             uv=np.ascontiguousarray(model.uv.numpy()[model.uv_faces.numpy()[face_idx]], np.float32),
             neighbour_start=neighbour_start,
             neighbour=neighbour,
@@ -88,6 +83,11 @@ class Surface:
             incident_corner=incident_corner,
             incident_slot=incident_slot,
         )
+
+
+def _lively(model: HeadModel) -> Bool[np.ndarray, "vertices"]:
+    """Parts that open and close."""
+    return np.logical_or.reduce([model.regions[name].numpy() for name in _LIVELY if name in model.regions] or [np.zeros(len(model.template), bool)])
 
 
 def incidences(

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from headcast.geometry import Camera, Transform, matrix_from_quaternion, quaternion_from_matrix
-from headcast.heads import HeadModel, HeadPose, LandmarkSet, ShapedHead
+from headcast.heads import HeadModel, HeadPose, LandmarkSet, MovingOffsets, ShapedHead
 from headcast.store import check_arrays, read_arrays, write_arrays
 
 _SCHEMA = {
@@ -34,7 +34,10 @@ _SCHEMA = {
     "interocular_px": ("frames",),
     "psnr_db": ("frames",),
     "silhouette_iou": ("frames",),
+    "covered": ("frames", "cameras"),
     "offsets": ("vertices", 3),
+    "dynamic_modes": ("modes", "vertices", 3),
+    "dynamic_weights": ("frames", "modes"),
     "model": (),
 }
 _RIG_SCHEMA = {
@@ -45,7 +48,7 @@ _RIG_SCHEMA = {
     "cameras_from_world": ("cameras", "poses", 4, 4),
 }
 """Of clips with several cameras, or one that moves."""
-_OPTIONAL = ("offsets",)
+_OPTIONAL = ("covered", "offsets", "dynamic_modes", "dynamic_weights")
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,13 @@ class Track:
     silhouette_iou: Float[Tensor, "frames"]
     """Intersection over union of the rendered head and the person's matte above the neck; 0 where not measured."""
     camera_names: tuple[str, ...] = ("camera",)
+    covered: Float[Tensor, "frames cameras"] | None = None
+    """Share of the face that something else covers in each camera's picture, 0–1; None where it was not looked for."""
     offsets: Float[Tensor, "vertices 3"] | None = None
     """What the person's skin adds to the identity at rest (m, head space); None where none were solved."""
+    dynamic_modes: Float[Tensor, "modes vertices 3"] | None = None
+    """What the skin adds in each frame, as modes of the head at rest (m per unit of their weight, head space); None where it was not solved."""
+    dynamic_weights: Float[Tensor, "frames modes"] | None = None
 
     @property
     def camera(self) -> Camera:
@@ -98,8 +106,11 @@ class Track:
         return len(self.time_s)
 
     def pose(self, frames: int | slice | Tensor = slice(None)) -> HeadPose:
-        """Pose of one frame or of several."""
-        return HeadPose(self.expression[frames], self.joint_rotations[frames], self.world_from_head[frames])
+        """Pose of one frame or of several, with how the skin moved."""
+        moving = None
+        if self.dynamic_modes is not None and self.dynamic_weights is not None:
+            moving = MovingOffsets(self.dynamic_modes, self.dynamic_weights[frames])
+        return HeadPose(self.expression[frames], self.joint_rotations[frames], self.world_from_head[frames], moving)
 
     def head(self, model: HeadModel) -> ShapedHead:
         """The tracked person's head."""
@@ -116,6 +127,10 @@ class Track:
     def save(self, path: Path) -> None:
         """Writes one npz that NumPy alone can read."""
         optional = {} if self.offsets is None else {"offsets": self.offsets.numpy()}
+        if self.covered is not None:
+            optional["covered"] = self.covered.numpy()
+        if self.dynamic_modes is not None and self.dynamic_weights is not None:
+            optional |= {"dynamic_modes": self.dynamic_modes.numpy().astype(np.float16), "dynamic_weights": self.dynamic_weights.numpy()}
         write_arrays(
             path,
             {
@@ -191,7 +206,10 @@ class Track:
             interocular_px=floats("interocular_px"),
             psnr_db=floats("psnr_db"),
             silhouette_iou=floats("silhouette_iou"),
+            covered=floats("covered") if "covered" in arrays else None,
             offsets=floats("offsets") if "offsets" in arrays else None,
+            dynamic_modes=floats("dynamic_modes") if "dynamic_modes" in arrays else None,
+            dynamic_weights=floats("dynamic_weights") if "dynamic_weights" in arrays else None,
         )
 
 

@@ -10,6 +10,8 @@ from headcast.capture.written import camera_name
 from headcast.errors import InputError
 
 T = TypeVar("T")
+_STEP_AND_CAMERA = re.compile(r"(\d{5})_(\d{2})")
+"""How `headcast export` names the pictures of a rig (`export.still_head.still_name`): time step and camera."""
 PicturesAre = Literal["auto", "cameras", "frames"]
 """What pictures in one folder are: views of one moment by several cameras, or frames of one camera that moves."""
 
@@ -17,11 +19,12 @@ PicturesAre = Literal["auto", "cameras", "frames"]
 def grouped(lens_of: Mapping[str, object], pictures_are: PicturesAre, where: object) -> dict[str, list[str]]:
     """Pictures of each camera in order of time, by the camera's name; `lens_of` tells by which lens each picture was made.
 
-    Pictures in several folders: each folder is a camera. Pictures in one folder: of one moment, where each has a lens of its own; frames of one
-    camera, where all share one. `pictures_are` decides for one folder.
+    Pictures in several folders: each folder is a camera. Pictures in one folder that are named by time step and camera (00012_03.png), as
+    `headcast export` names those of a rig, and share a lens where they share a camera: what their names say. Other pictures in one folder: of one
+    moment, where each has a lens of its own; frames of one camera, where all share one. `pictures_are` decides for one folder.
 
     Raises:
-        InputError: the pictures are in one folder, and some share a lens, some do not; or the folders do not show the same moments.
+        InputError: the pictures are in one folder, and some share a lens, some do not; or the cameras do not show the same moments.
     """
     folders: dict[str, list[str]] = {}
     for name in sorted(lens_of, key=natural_order):
@@ -31,6 +34,10 @@ def grouped(lens_of: Mapping[str, object], pictures_are: PicturesAre, where: obj
         cameras = _names(list(folders), where)
         return named([cameras[folder] for folder in folders], list(folders.values()), where)
     pictures = next(iter(folders.values()))
+    rig = _of_a_rig(lens_of, pictures) if pictures_are == "auto" else {}
+    if rig:
+        _refuse_missing_steps(rig, where)
+        return rig
     lenses = len(set(lens_of.values()))
     if pictures_are == "auto" and 1 < lenses < len(pictures):
         raise InputError(
@@ -40,6 +47,30 @@ def grouped(lens_of: Mapping[str, object], pictures_are: PicturesAre, where: obj
     if pictures_are == "frames" or (pictures_are == "auto" and lenses == 1):
         return {"camera": pictures}
     return named([camera_name(PurePosixPath(name).stem, where) for name in pictures], [[name] for name in pictures], where)
+
+
+def _of_a_rig(lens_of: Mapping[str, object], pictures: Sequence[str]) -> dict[str, list[str]]:
+    """Pictures of each camera of a rig whose pictures are named by time step and camera; empty where they are not, or not of several cameras."""
+    cameras: dict[str, list[str]] = {}
+    for name in pictures:
+        step_and_camera = _STEP_AND_CAMERA.fullmatch(PurePosixPath(name).stem)
+        if step_and_camera is None:
+            return {}
+        cameras.setdefault(step_and_camera[2], []).append(name)
+    one_lens_each = all(len({lens_of[name] for name in listed}) == 1 for listed in cameras.values())
+    return dict(sorted(cameras.items())) if len(cameras) > 1 and one_lens_each else {}
+
+
+def _refuse_missing_steps(cameras: Mapping[str, Sequence[str]], where: object) -> None:
+    steps = {camera: {PurePosixPath(name).stem[:5] for name in listed} for camera, listed in cameras.items()}
+    everywhere = set().union(*steps.values())
+    for camera, found in steps.items():
+        missing = sorted(everywhere - found)
+        if missing:
+            raise InputError(
+                f"expected pictures of all {len(everywhere)} time steps of each camera, found none of step {missing[0]} of camera {camera!r} "
+                f"({len(missing)} missing), in {where}. To read them as frames of one camera that moves, use headcast cameras --pictures-are frames"
+            )
 
 
 def named(names: Sequence[str], groups: Sequence[list[T]], where: object) -> dict[str, list[T]]:

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from headcast.capture.camera_entry import checked_color
 from headcast.capture.camera_source import recorded_frames
-from headcast.capture.cameras import CameraFile, CameraFiles, checked_color
+from headcast.capture.cameras import CameraFile, CameraFiles
 from headcast.capture.color import Color
 from headcast.capture.pictures import natural_order
 from headcast.capture.rigs.lens import Lens

@@ -27,6 +27,7 @@ _INSTA = {"x_fov", "y_fov", "integer_depth_scale", "exp_path", "seg_mask_path"}
 _PINHOLES = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "PERSPECTIVE")
 _FISHEYES = ("OPENCV_FISHEYE", "FISHEYE")
 Frames = Sequence[Mapping[str, Any]]
+Dialect = Literal["heads", "insta", "nerf"]
 
 
 def is_transforms(path: Path) -> bool:
@@ -46,10 +47,31 @@ def read_transforms(path: Path, pictures_are: PicturesAre = "auto") -> CameraFil
         FormatError: the file is not what its keys promise, or has a lens that is not known.
     """
     file = _file(path)
+    top, frames, dialect = _read(file)
+    groups = _by_index(frames, file) if dialect == "heads" else _by_picture(top, frames, pictures_are, file)
+    return _cameras(file, top, groups, dialect)
+
+
+def read_posed_pictures(path: Path) -> CameraFiles:
+    """The same where nothing moves but the camera: every picture is one of its own, named by its number.
+
+    Raises:
+        InputError: pictures are missing.
+        FormatError: the file is not what its keys promise, or has a lens that is not known.
+    """
+    file = _file(path)
+    top, frames, dialect = _read(file)
+    return _cameras(file, top, {str(number): [frame] for number, frame in enumerate(frames)}, dialect)
+
+
+def _read(file: Path) -> tuple[Mapping[str, Any], Frames, Dialect]:
     top = an_object(read_json(file), "a transforms.json", file)
     frames = [an_object(frame, f"frame {number}", file) for number, frame in enumerate(a_list(top.get("frames"), "frames", file))]
-    dialect = _dialect(top, frames)
-    groups = _by_index(frames, file) if dialect == "heads" else _by_picture(top, frames, pictures_are, file)
+    return top, frames, _dialect(top, frames)
+
+
+def _cameras(file: Path, top: Mapping[str, Any], groups: Mapping[str, Frames], dialect: Dialect) -> CameraFiles:
+    """The frames of each camera as its recording."""
     depth_unit_m = positive(top.get("depth_unit_scale_factor", 0.001), "depth_unit_scale_factor", file)
     cameras = []
     for name, listed in groups.items():
@@ -81,7 +103,7 @@ def _file(path: Path) -> Path:
     return path / NAME
 
 
-def _dialect(top: Mapping[str, Any], frames: Frames) -> Literal["heads", "insta", "nerf"]:
+def _dialect(top: Mapping[str, Any], frames: Frames) -> Dialect:
     if all("timestep_index" in frame and "camera_index" in frame for frame in frames):
         return "heads"
     return "insta" if _INSTA & ({*top} | {*frames[0]}) else "nerf"

@@ -1,7 +1,7 @@
 """A synthetic clip: everything about it drawn from a seed, its frames one by one, and its truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from headcast.evaluate.synth.occluders import OccluderMotion, draw_capsules, ran
 from headcast.evaluate.synth.scene import around, random_background, random_camera, random_light
 from headcast.evaluate.synth.sensor import Sensor
 from headcast.evaluate.synth.skin import paint_albedo
+from headcast.evaluate.synth.swelling import swelling
 from headcast.evaluate.truth import Truth, skull_and_gaze
 from headcast.geometry import Camera
 from headcast.heads import HeadModel, HeadPose
@@ -66,6 +67,7 @@ def synthetic_clip(model: HeadModel, config: SynthConfig) -> SyntheticClip:
     look = random_look(person)
     camera, distance_m = random_camera(config.size, config.fill, surroundings)
     pose = synthetic_pose(model, config.frames, config.fps, distance_m, config.motion, motion)
+    pose = replace(pose, moving_offsets=swelling(model, identity, config))
     light = random_light(config.light, surroundings)
     background = random_background(config.background, config.size, surroundings)
     first = model.shaped(identity).posed(_at(pose, 0)).vertices
@@ -139,7 +141,8 @@ def _face_region(model: HeadModel) -> Bool[np.ndarray, "vertices"]:
 
 
 def _at(pose: HeadPose, frame: int) -> HeadPose:
-    return HeadPose(pose.expression[frame], pose.joint_rotations[frame], pose.world_from_head[frame])
+    swollen = None if pose.moving_offsets is None else replace(pose.moving_offsets, weights=pose.moving_offsets.weights[frame])
+    return HeadPose(pose.expression[frame], pose.joint_rotations[frame], pose.world_from_head[frame], swollen)
 
 
 def _marks_px(model: HeadModel, vertices: Float[torch.Tensor, "vertices 3"], camera: Camera) -> Float[np.ndarray, "68 2"]:

@@ -27,6 +27,8 @@ class SynthConfig:
     identity_scale: float = 1.3
     """How much wider than the model's prior people are drawn; 0 is the mean head."""
     motion: MotionConfig = field(default_factory=MotionConfig)
+    swelling_m: float = 0.0
+    """Height of a swelling on one cheek that comes and goes; no expression makes it."""
     light: float = 0.7
     """Share of lamps in the light; 0 is even light from everywhere."""
     background: Literal["plain", "noise", "room"] = "room"
@@ -53,6 +55,7 @@ class SynthConfig:
             ("arc_deg", 0, 340),
             ("fill", 0.05, 2.0),
             ("identity_scale", 0, 5),
+            ("swelling_m", 0, 0.02),
             ("light", 0, 1),
             ("noise", 0, 50),
             ("blur_px", 0, 20),
