@@ -10,7 +10,7 @@ from headcast.errors import ConfigError
 class GaussianConfig:
     """How an avatar of splats is built."""
 
-    steps: int = 3000
+    steps: int = 1500
     """Steps of training, one picture each."""
     minutes: float | None = None
     """Time after which training ends; rates fall as if it had been planned so. With it, two builds differ."""
@@ -36,7 +36,7 @@ class GaussianConfig:
     """Weight of the squared logarithm by which a splat is longer than eight times its thickness."""
     tone: float = 0.03
     """Weight of the squared distance of a colour from where it began: background that shines through at the outline does not stain the sides."""
-    calm: float = 0.0005
+    calm: float = 0.002
     """Weight of squared motions and tints."""
 
     def __post_init__(self) -> None:
