@@ -21,7 +21,7 @@ from headcast.errors import ConfigError, FormatError, InputError
 from headcast.evaluate.pictures import psnr_of, ssim
 from headcast.geometry import Transform, matrix_from_axis_angle, matrix_from_quaternion
 from headcast.heads import HeadPose
-from headcast.render import splat_reference
+from headcast.render import splat, splat_reference
 from headcast.solve.step import follow
 from headcast.store import AvatarPaths, read_arrays, read_json, write_arrays
 
@@ -220,6 +220,18 @@ def test_a_portrait_is_a_picture_with_opacity_and_depth(built):
     assert portrait.alpha[face].mean() > 0.9 and portrait.alpha[~torch.from_numpy(shot.person > 0)].mean() < 0.1
     head_depth = float(shot.camera.camera_from_world.points(shot.pose.world_from_head.translation[None])[0, 2])
     assert portrait.depth[face].median() == pytest.approx(head_depth, abs=0.2)
+
+
+def test_its_gaussians_in_the_world_look_the_same_in_any_program(built):
+    avatar, footage, _ = built
+    splats = avatar.splats
+    changing = splats.values.clone()
+    changing[:, COLOR] += 0.3 * torch.randn(changing[:, COLOR].shape, generator=torch.Generator().manual_seed(3))
+    avatar = replace(avatar, splats=splats.with_values(changing))
+    for shot in footage.shots([2, 11]):
+        world = avatar.gaussians(shot.pose)
+        assert world.colors.shape == (len(splats), 4, 3)
+        torch.testing.assert_close(splat(world, shot.camera).color.clamp(0, 1), avatar.render(shot.pose, shot.camera).color, atol=2e-3, rtol=0)
 
 
 def test_an_avatar_read_from_its_folder_shows_the_same(built, tmp_path):

@@ -3,7 +3,7 @@
 from headcast.avatars.avatar import Avatar, Portrait, save_avatar
 from headcast.avatars.baseline import BaselineAvatar
 from headcast.avatars.frames import AvatarFrame, Footage, parsed_steps
-from headcast.avatars.kinds import KINDS, check_same_model, load_avatar
+from headcast.avatars.kinds import KINDS, check_same_model, is_avatar, load_avatar
 from headcast.avatars.rest import AtRest, neutral_pose
 from headcast.avatars.split import Split
 
@@ -17,6 +17,7 @@ __all__ = [
     "Portrait",
     "Split",
     "check_same_model",
+    "is_avatar",
     "load_avatar",
     "neutral_pose",
     "parsed_steps",

@@ -10,11 +10,17 @@ from headcast.avatars.gaussian.avatar import GaussianAvatar
 from headcast.avatars.mesh.mesh_avatar import MeshAvatar
 from headcast.errors import FormatError, InputError
 from headcast.heads import HeadModel
-from headcast.store import About, AvatarPaths, read_arrays
+from headcast.store import About, AvatarPaths, read_arrays, read_json
 from headcast.track.models import load_model_for_tracking
 
 KINDS: Mapping[str, type[Avatar]] = MappingProxyType({kind.kind: kind for kind in (BaselineAvatar, MeshAvatar, GaussianAvatar)})
 """Every kind by its name."""
+
+
+def is_avatar(folder: Path) -> bool:
+    """Whether a folder is an avatar's, finished or not."""
+    about = AvatarPaths(folder).about
+    return about.is_file() and read_json(about).get("kind") == KIND
 
 
 def load_avatar(folder: str | Path) -> Avatar:

@@ -2,6 +2,7 @@
 
 from headcast.export.arkit import ARKIT_NAMES, ArkitCurves, export_arkit, read_arkit
 from headcast.export.arrays import export_arrays
+from headcast.export.avatar_formats import AVATAR_FORMATS, AvatarFormatName, export_avatar
 from headcast.export.bvh import BvhClip, export_bvh, read_bvh
 from headcast.export.colmap import ColmapConfig, export_colmap, read_colmap_pictures
 from headcast.export.colmap_model import ColmapModel, read_colmap
@@ -24,8 +25,10 @@ from headcast.export.vht import read_vht, write_vht
 
 __all__ = [
     "ARKIT_NAMES",
+    "AVATAR_FORMATS",
     "FORMATS",
     "ArkitCurves",
+    "AvatarFormatName",
     "BvhClip",
     "ColmapConfig",
     "ColmapModel",
@@ -48,6 +51,7 @@ __all__ = [
     "default_place",
     "export_arkit",
     "export_arrays",
+    "export_avatar",
     "export_bvh",
     "export_colmap",
     "export_flashavatar",

@@ -9,6 +9,7 @@ from headcast.capture import Capture
 from headcast.errors import ConfigError
 from headcast.export.arkit import export_arkit
 from headcast.export.arrays import export_arrays
+from headcast.export.avatar_formats import AVATAR_FORMATS
 from headcast.export.bvh import export_bvh
 from headcast.export.colmap import OWN_FILES as COLMAP_FILES
 from headcast.export.colmap import ColmapConfig, export_colmap
@@ -158,13 +159,16 @@ FORMATS: dict[FormatName, Format] = {
 
 def formats_help() -> str:
     """What every format is, in a sentence each."""
-    return " ".join(f"{name}: {entry.help}." for name, entry in FORMATS.items())
+    return " ".join(f"{name}: {entry.help}." for name, entry in (*FORMATS.items(), *AVATAR_FORMATS.items()))
 
 
 def places_help() -> str:
     """Which formats are files and which folders."""
     files, folders = (", ".join(name for name, entry in FORMATS.items() if entry.folder == folder) for folder in (False, True))
-    return f"File ({files}) or folder ({folders}) to write to; in the run's own 'exports' folder if not given."
+    splats = ", ".join(AVATAR_FORMATS)
+    return (
+        f"File ({files}, {splats}) or folder ({folders}, and splats with --poses) to write to; in the run's or avatar's own 'exports' if not given."
+    )
 
 
 def default_place(run_folder: Path, name: FormatName) -> Path:

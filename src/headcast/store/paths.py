@@ -237,6 +237,11 @@ class AvatarPaths:
         return self.root / "run"
 
     @property
+    def exports(self) -> Path:
+        """What `headcast export` writes where no other place is named."""
+        return self.root / "exports"
+
+    @property
     def steps(self) -> Path:
         return self.root / "steps.jsonl"
 

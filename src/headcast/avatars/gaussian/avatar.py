@@ -1,7 +1,7 @@
 """An avatar of splats that ride on a tracked head."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from headcast.avatars.gaussian.triangles import TriangleFrames
 from headcast.errors import FormatError
 from headcast.geometry import Camera
 from headcast.heads import HeadModel, HeadPose
-from headcast.render import SplatImage, splat
+from headcast.render import SplatImage, Splats, splat
 from headcast.store import check_arrays
 
 
@@ -38,6 +38,14 @@ class GaussianAvatar:
             frames = TriangleFrames.of(self.model.shaped(self.identity, self.offsets).posed(pose).vertices, self.model.faces)
             seen = draw(self.splats, frames, self.motions.of_pose(pose), pose, camera)
             return Portrait(seen.color.clamp(0, 1), seen.alpha, seen.depth)
+
+    def gaussians(self, pose: HeadPose) -> Splats:
+        """All splats of a pose in world space, metres, with the four harmonics of their colours in world axes: for other programs, from any side."""
+        with torch.no_grad():
+            frames = TriangleFrames.of(self.model.shaped(self.identity, self.offsets).posed(pose).vertices, self.model.faces)
+            motion = self.motions.of_pose(pose)
+            made = self.splats.posed(frames, motion, pose.world_from_head.inverse(), pose.world_from_head.translation + 1)
+            return replace(made, colors=_turned(self.splats.harmonics(motion), pose.world_from_head.rotation))
 
     def arrays(self) -> dict[str, ndarray]:
         floats = {
@@ -87,3 +95,10 @@ def draw(
     world_from_camera = camera.camera_from_world.inverse()
     gaussians = splats.posed(frames, motion, pose.world_from_head.inverse(), world_from_camera.translation)
     return splat(gaussians, camera, shift_px)
+
+
+def _turned(harmonics: Float[Tensor, "splats 4 3"], rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "splats 4 3"]:
+    """Coefficients for directions in world axes, of those for directions in the head's. Degree 1 is a vector: −y, z, −x of the direction."""
+    vector = torch.stack([-harmonics[:, 3], -harmonics[:, 1], harmonics[:, 2]], 1)
+    x, y, z = torch.einsum("ab,sbc->asc", rotation, vector)
+    return torch.stack([harmonics[:, 0], -y, z, -x], 1)

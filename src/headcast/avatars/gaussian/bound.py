@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from headcast.avatars.gaussian.columns import COLOR, OPACITY, POSITION, ROTATION, SCALE, column_count
+from headcast.avatars.gaussian.columns import COLOR, HARMONICS, OPACITY, POSITION, ROTATION, SCALE, SHIFT_FROM, column_count
 from headcast.avatars.gaussian.ride import ridden
 from headcast.avatars.gaussian.triangles import TriangleFrames
 from headcast.geometry import Transform
@@ -107,3 +107,10 @@ class BoundSplats:
             eye: where the camera stands in the world.
         """
         return ridden(self.values, self.face, frames, motion, head_from_world, eye)
+
+    def harmonics(self, motion: Float[Tensor, "motions"]) -> Float[Tensor, "splats 4 3"]:
+        """Coefficients of the colours by the direction in head space, tints of the pose included."""
+        found = self.values[:, COLOR].reshape(len(self), HARMONICS, 3).clone()
+        tints = self.values[:, SHIFT_FROM + 3 * len(motion) :].reshape(len(self), len(motion), 3)
+        found[:, 0] += torch.einsum("m,smc->sc", motion, tints)
+        return found
