@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder sven_rgbd")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--offsets", choices=("auto", "off"), default="auto")
+    parser.add_argument("--gains", choices=("auto", "on", "off"), default="auto")
     arguments = parser.parse_args()
     files = open_cameras(arguments.data)
     camera = files.cameras[0]
@@ -65,7 +66,9 @@ def main() -> None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         source = arguments.out / f"{name}.json"
         known.save(source)
-        run = track_recording(RunRequest(source, config=TrackConfig(offsets=arguments.offsets)), arguments.out / name, overwrite=True)
+        run = track_recording(
+            RunRequest(source, config=TrackConfig(offsets=arguments.offsets, gains=arguments.gains)), arguments.out / name, overwrite=True
+        )
         frames = np.flatnonzero(run.track.valid.numpy())[::4].tolist()
         if name == "known":
             world_from_tracked = [np.eye(4)] * run.track.frame_count

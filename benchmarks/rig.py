@@ -112,7 +112,7 @@ def scaling(out: Path, clip: SyntheticPaths) -> None:
         run_folder = clip.root / f"scaling_{cameras}"
         track_recording(RunRequest(without(clip, HELD_OUT, cameras), config=TrackConfig(mode="fast")), run_folder, overwrite=True)
         report = json.loads((run_folder / "report.json").read_text())
-        rows.append((cameras, report["frames"], report["seconds"]["frames"]))
+        rows.append((cameras, report["frames"], report["seconds"]["sequential"]))
     print("\n| cameras | moments | s for all moments | ms per picture |\n|---|---|---|---|")
     for cameras, moments, seconds in rows:
         print(f"| {cameras} | {moments} | {seconds:.1f} | {1000 * seconds / cameras / moments:.0f} |")

@@ -119,13 +119,13 @@ def test_similarity_is_what_is_measured_later_and_its_gradient_is_right(generato
 def test_gradients_of_what_keeps_splats_in_shape_are_autograds(generator):
     splats, config = rows(30, generator), GaussianConfig()
     values = (3 * splats.values).double().requires_grad_()
-    anchor, largest, chosen = torch.zeros(30, 3), torch.full((30,), 0.6), torch.arange(30) % 3 > 0
+    anchor, largest, chosen = torch.zeros(30, 6), torch.full((30,), 0.6), torch.arange(30) % 3 > 0
     own, logs = values[chosen], values[chosen][:, SCALE]
     away = (own[:, POSITION].norm(dim=-1) - 1).clamp_min(0).square()
     wide = (logs.exp() - 0.6).clamp_min(0).square().sum(-1)
     slender = (logs.amax(-1) - logs.amin(-1) - np.log(8)).clamp_min(0).square()
-    calm = own[:, SHIFT_FROM:].square().sum(-1)
-    loss = (config.stay * away + config.small * wide + config.round * slender + config.calm * calm).mean()
+    tone, calm = (own[:, part].square().sum(-1) for part in (slice(COLOR.start, COLOR.start + 3), slice(SHIFT_FROM, None)))
+    loss = (config.stay * away + config.small * wide + config.round * slender + config.tone * tone + config.calm * calm).mean()
     loss.backward()
     single = values.detach().float().numpy()
     gradient = np.zeros_like(single)

@@ -1,6 +1,6 @@
 """Clips in memory that show exactly what the tracker's own surface looks like, with the truth beside them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -117,3 +117,17 @@ def shown_clip(person: Person, states: tuple[FrameState, ...], side: int, genera
     return ShownClip(
         np.stack(images), np.stack(mattes), np.stack(landmarks).astype(np.float32), states, person, found, np.stack(depths), layouts=layouts
     )
+
+
+def exposed(clip: ShownClip, gains: np.ndarray) -> ShownClip:
+    """The clip as a camera records it whose exposure and white balance change: a factor on linear light per frame and channel."""
+    srgb = clip.images / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4) * gains[:, None, None]
+    changed = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return replace(clip, images=(changed.clip(0, 1) * 255).round().astype(np.uint8))
+
+
+def drifting_gains(frames: int) -> np.ndarray:
+    """Exposure that falls by half and comes back while the white balance goes from warm to cold."""
+    phase = np.linspace(0, 1, frames)[:, None]
+    return 0.5 + 0.5 * np.cos(np.pi * phase) ** 2 * np.ones(3) * np.exp(np.array([-0.15, 0.0, 0.15]) * (2 * phase - 1))

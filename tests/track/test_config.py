@@ -1,5 +1,6 @@
 """No setting is without effect."""
 
+import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +16,8 @@ SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in ROOM.parent.rglo
 
 PREPARE = (ROOM.parent / "capture" / "prepare_config.py").read_text(encoding="utf-8")
 """These settings are also read where they are: the class checks them and makes of them what preparing needs."""
+TRACK = inspect.getsource(TrackConfig.stage_list)
+"""The same: the class makes the list of stages of some of its settings."""
 
 
 @pytest.mark.parametrize(
@@ -22,5 +25,5 @@ PREPARE = (ROOM.parent / "capture" / "prepare_config.py").read_text(encoding="ut
 )
 def test_every_setting_is_read(owner, name):
     own = {"Sigmas": "sigmas", "Motion": "motion"}.get(owner, r"(?:config|_config|prepare)")
-    itself = PREPARE if owner == "PrepareConfig" else ""
+    itself = {"PrepareConfig": PREPARE, "TrackConfig": TRACK}.get(owner, "")
     assert re.search(rf"\b{own}\.{name}\b", SOURCE) or re.search(rf"\bself\.{name}\b", itself), f"nothing reads {owner}.{name}"

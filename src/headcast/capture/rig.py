@@ -109,6 +109,21 @@ class RigCapture:
         return any(one.camera_from_world is not None and len(one.camera_from_world.translation) > 1 for one in self.calibrations)
 
     @property
+    def cameras_at_once(self) -> int:
+        """How many cameras record one moment."""
+        return len(self.captures)
+
+    @property
+    def clip_of_camera(self) -> tuple[int, ...]:
+        """Which clip each camera belongs to, of several clips of one person."""
+        return (0,) * len(self.captures)
+
+    @property
+    def measured(self) -> bool:
+        """Whether cameras at known places, or depth, tell how large the head is."""
+        return bool(self.depths) or (self.posed and self.unit_m is not None and (len(self.captures) > 1 or self.moving))
+
+    @property
     def found(self) -> np.ndarray:
         """Frames in which at least one camera sees the face."""
         return np.any([capture.found for capture in self.captures], axis=0)

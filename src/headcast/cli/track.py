@@ -10,6 +10,7 @@ from headcast.capture import PrepareConfig
 from headcast.capture.rigs import RigChoice
 from headcast.cli.progress import ProgressBar
 from headcast.store import read_json
+from headcast.track.clip_runs import track_recordings
 from headcast.track.config import TrackConfig
 from headcast.track.run import Run, RunRequest, track_recording
 
@@ -17,6 +18,7 @@ from headcast.track.run import Run, RunRequest, track_recording
 def track(
     video: tyro.conf.Positional[Path],
     out: Path,
+    more: tyro.conf.Positional[tuple[Path, ...]] = (),
     config: Annotated[TrackConfig, tyro.conf.arg(name="")] = TrackConfig(),  # noqa: B008
     choice: Annotated[RigChoice, tyro.conf.arg(name="")] = RigChoice(),  # noqa: B008
     model: str = "open",
@@ -30,16 +32,24 @@ def track(
     Args:
         video: Video, animated GIF, photo, folder of pictures, a pattern such as 'folder/color_*.png', what 'headcast prepare' wrote, or a recording
             that 'headcast cameras' understands.
-        out: Folder to write the run to.
+        more: Further recordings of the same person, who is then solved from all of them; light, camera and poses are each recording's own.
+        out: Folder to write the run to; of several recordings, a run in a folder of each one's name in it.
         model: Head model: 'open' (shipped), a name that 'headcast doctor' lists, or a path.
         resume: Go on with a run that was interrupted, or behind the --stages of one that is finished; other settings must be the same.
         overwrite: Remove what an earlier run wrote to the folder and start anew.
         tensorboard: Also write TensorBoard curves.
     """
     request = RunRequest(video, model, config, prepare, choice)
+    how = {"resume": resume, "overwrite": overwrite, "tensorboard": tensorboard}
     with ProgressBar() as bar:
-        run = track_recording(request, out, resume=resume, overwrite=overwrite, tensorboard=tensorboard, readers=(bar,))
-    tell(run)
+        if more:
+            runs = track_recordings((video, *more), request, out, **how, readers=(bar,))
+        else:
+            runs = {"": track_recording(request, out, **how, readers=(bar,))}
+    for name, run in runs.items():
+        if name:
+            Console(highlight=False).print(f"\n{name}", markup=False)
+        tell(run)
 
 
 def tell(run: Run) -> None:

@@ -90,7 +90,7 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
         moved += count
     height, width = track.camera.size
     center_x, center_y = track.camera.center_px.tolist()
-    light = np.stack([_light_in_view(track.light.numpy(), rotation) for rotation in view_from_world.rotation.reshape(-1, 3, 3).numpy()])
+    light = _lights(track, view_from_world)
     count = track.frame_count
     write_arrays(
         path,
@@ -101,7 +101,7 @@ def write_vht(track: Track, model: HeadModel, root: FlameRoot, path: Path, textu
             "shape": track.identity.numpy(),
             "expr": track.expression.numpy(),
             "texture": np.asarray(texture, np.float32),
-            "light": np.broadcast_to(light.astype(np.float32), (count, 9, 3)),
+            "light": light.astype(np.float32),
             "frame": np.arange(FIRST_FRAME, FIRST_FRAME + count),
             "view": np.array([_VIEW] * count),
             "n_processed": np.array(count),
@@ -209,6 +209,13 @@ def _directions() -> Float[ndarray, "n 3"]:
     """Enough directions to tell nine functions apart."""
     points = np.random.default_rng(0).normal(size=(64, 3))
     return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def _lights(track: Track, view_from_world: Transform) -> Float[ndarray, "frames 9 3"]:
+    """The light of every frame in that program's view, as the first camera exposes it."""
+    rotations = view_from_world.rotation.expand(track.frame_count, 3, 3)
+    turned = [_light_in_view(track.light.numpy(), (turn @ track.light_in(idx).T).numpy()) for idx, turn in enumerate(rotations)]
+    return np.stack(turned) * (1 if track.gains is None else track.gains[0, :, None].numpy())
 
 
 def _light_in_view(light: Float[ndarray, "9 3"], view_from_world: Float[ndarray, "3 3"]) -> Float[ndarray, "9 3"]:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,12 +11,16 @@ from jaxtyping import Bool, Float, Int
 from headcast.compiled import compiled
 from headcast.render import rasterize_arrays
 from headcast.threads import in_parts, mapped
-from headcast.track.light import AMBIENT, gamma_shading, sh_basis
+from headcast.track.light import AMBIENT, gamma_shading
+from headcast.track.lighting import Brightness, Lighting, Unknown, possible_lights, solve_lighting, thinned, unexplained
 from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
 from headcast.track.sight import Sight
 from headcast.track.surface import Surface
 from headcast.track.view import View, view_of
+
+_CLEARLY = 0.9
+"""Share of what one kind of light leaves unexplained that another must stay below to be taken instead."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,13 @@ class Looks:
     shade: Float[np.ndarray, "keyframes texels 3"]
     weight: Float[np.ndarray, "keyframes texels"]
     normals: Float[np.ndarray, "keyframes vertices 3"]
-    """World space."""
+    """In the axes of the light, see `Person.light_from_camera`."""
+    clip: Int[np.ndarray, "keyframes"]
+    """Whose light falls on each."""
+
+    def turned(self, rotations: Sequence[Float[np.ndarray, "3 3"]]) -> "Looks":
+        """The same with the normals of each view turned."""
+        return replace(self, normals=np.stack([each @ turn.T.astype(np.float32) for each, turn in zip(self.normals, rotations, strict=True)]))
 
 
 def look(person: Person, texels: Texels, seen: Sequence[Sight]) -> Looks:
@@ -117,10 +127,10 @@ def look(person: Person, texels: Texels, seen: Sequence[Sight]) -> Looks:
             texels.face, texels.corners, surface.faces, view.motion.camera_points, view.normals, view.shading, focal, center, depth,
             picture.image, picture.matte, view.inner, color[k], shade[k], weight[k],
         )  # fmt: skip
-        normals[k] = view.normals @ own.world_from_camera.T.astype(np.float32)
+        normals[k] = view.normals @ own.light_from_camera.T.astype(np.float32)
 
     deque(mapped(sample, range(len(seen))), maxlen=0)
-    return Looks(color, shade, weight, normals)
+    return Looks(color, shade, weight, normals, np.array([person.rig.clip(sight.person.camera) for sight in seen], int))
 
 
 @compiled("i8, i8, f4[:,:,::1], f4[:,:,::1], f4[:,::1], f4, i8, f4[:,::1], f4[::1], f4[::1]", fastmath=True)
@@ -176,99 +186,22 @@ def _at_texels(texel_face, texel_corners, faces, values, out):
             )
 
 
-_UNIFORM_SHARE = 0.003
-"""Share of the evidence for skin of one colour that counts: skin is not, and varies over centimetres."""
-_LEAST_LIGHT = 0.02
-_LIGHT_TEXELS = 1500
-"""Texels that light is solved on; neighbours say the same."""
-
-
-def solve_light(
-    person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarray, "texels"], albedo: Float[np.ndarray, "texels 3"] | None = None
-) -> Float[np.ndarray, "9 3"]:
-    """Light that explains how the brightness of each texel changes as the head turns, the albedo (linear) being whatever fits where it is not given.
-
-    Gauss–Newton per channel in linear colour with each texel's albedo eliminated (variable projection), so that light and albedo do not have to
-    find each other in turn. What turning does not show is decided by a weak belief in skin of one colour and by one in even light. Reweighted for
-    specular spots and shadows.
-    """
-    surface = person.tracked.surface
-    chosen = np.flatnonzero(skin)
-    chosen = chosen[:: max(1, len(chosen) // _LIGHT_TEXELS)]
-    corners = surface.faces[texels.face[chosen]]
-    normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-    basis, weight = sh_basis(normals), looks.weight[:, chosen]
-    light = person.light.astype(np.float64)
-    if not (weight > 0).any():
-        return person.light
-
-    def of_channel(channel: int) -> Float[np.ndarray, "9"]:
-        target = looks.color[:, chosen, channel].astype(np.float64) ** GAMMA
-        known = None if albedo is None else albedo[chosen, channel]
-        scale = max(float(np.median(target[weight > 0])), 1e-3)
-        found, robust = light[:, channel], np.ones_like(weight)
-        for _ in range(3):
-            found, error = _light_step(target / scale, basis, weight * robust, found, None if known is None else known / scale)
-            robust = 1 / (1 + (error / 0.2) ** 2) ** 2
-        return found
-
-    return np.stack(list(mapped(of_channel, range(3))), 1).astype(np.float32)
-
-
-def _light_step(
-    target: Float[np.ndarray, "keyframes texels"],
-    basis: Float[np.ndarray, "keyframes texels 9"],
-    weight: Float[np.ndarray, "keyframes texels"],
-    light: Float[np.ndarray, "9"],
-    albedo: Float[np.ndarray, "texels"] | None,
-) -> tuple[Float[np.ndarray, "9"], Float[np.ndarray, "keyframes texels"]]:
-    """One step for one channel, and the residuals before it."""
-    shade = np.maximum(basis @ light, _LEAST_LIGHT)
-    evidence = np.maximum((weight * shade**2).sum(0), 1e-9)
-    best = (weight * shade * target).sum(0) / evidence if albedo is None else albedo
-    residual = target - best * shade
-    rows = basis * best[:, None]
-    if albedo is None:
-        rows = rows - shade[..., None] * ((weight * shade)[..., None] * rows).sum(0) / evidence[:, None]
-    gram, right = _gram(rows, residual, weight)
-    if albedo is None:
-        seen = weight.sum(0) > 0
-        skin = float(np.median(best[seen]))
-        uniform = _gram(basis * skin, target - skin * shade, weight)
-        gram, right = gram + _UNIFORM_SHARE * uniform[0], right + _UNIFORM_SHARE * uniform[1]
-    even = 1e-3 * _UNIFORM_SHARE * weight.sum() * np.array([0.0, 1, 1, 1, 4, 4, 4, 4, 4])
-    step = np.linalg.solve(gram + np.diag(even + 1e-9), right - even * light)
-    return light + step, residual
-
-
-def _gram(
-    rows: Float[np.ndarray, "keyframes texels 9"], residual: Float[np.ndarray, "keyframes texels"], weight: Float[np.ndarray, "keyframes texels"]
-) -> tuple[Float[np.ndarray, "9 9"], Float[np.ndarray, "9"]]:
-    flat = rows.reshape(-1, 9)
-    weighted = flat * weight.reshape(-1, 1)
-    return flat.T @ weighted, weighted.T @ residual.reshape(-1)
-
-
 def paint(person: Person, texels: Texels, seen: Sequence[Sight], sigma: float, skin: Bool[np.ndarray, "texels"]) -> Person:
     """The person with light and texture solved from views of keyframes, as far as they were not given.
 
-    Light first, whatever the albedo; then the albedo in that light.
+    Light and the views' gains first, whatever the albedo; then the albedo in that light.
     """
     looks = look(person, texels, seen)
-    if "light" not in person.fixed:
-        given = person.texture[texels.row, texels.column, :3] ** GAMMA if "texture" in person.fixed else None
-        light = solve_light(person, texels, looks, skin & (looks.weight.sum(0) > 0), given)
-        # Brightness is shared between light and albedo: the light's mean over the face is one.
-        person = person.changed(light=light if "texture" in person.fixed else possible_light(light))
+    person, looks, lighting = _lit(person, texels, looks, seen, skin & (looks.weight.sum(0) > 0))
+    gains = lighting.gains ** np.float32(1 / GAMMA)
     shaded = np.empty_like(looks.shade)
 
     def shade(k: int) -> None:
-        shading = gamma_shading(looks.normals[k], np.eye(3), person.light)
+        shading = gamma_shading(looks.normals[k], np.eye(3), person.all_lights[looks.clip[k]]) * gains[k]
         _at_texels(texels.face, texels.corners, person.tracked.surface.faces, shading, shaded[k])
 
     deque(mapped(shade, range(len(shaded))), maxlen=0)
-    albedo, spread, weight = solve_albedo(Looks(looks.color, shaded, looks.weight, looks.normals), sigma)
+    albedo, spread, weight = solve_albedo(replace(looks, shade=shaded), sigma)
     plain = _of_one_colour(person.tracked.surface.filled[texels.face], albedo, weight)
     # The noise is what half of the skin shows: the camera's, and that of a model which is never quite right.
     typical = spread[skin & (weight > 0.3)]
@@ -291,16 +224,40 @@ def _of_one_colour(
     return part >= 0
 
 
-def possible_light(light: Float[np.ndarray, "9 3"]) -> Float[np.ndarray, "9 3"]:
-    """The light with a mean of one per channel, its directions weakened to what lamps can do; even where the mean is not positive.
+def _lit(person: Person, texels: Texels, looks: Looks, seen: Sequence[Sight], skin: Bool[np.ndarray, "texels"]) -> tuple[Person, Looks, Lighting]:
+    """The person and what was seen with light and gains solved; where a camera moves and nobody said it, light goes along if that explains more."""
+    lighting, misfit = _lighting(person, texels, looks, skin)
+    if person.rig.pose_count > 1 and not person.fixed & {"light", "light_follows"}:
+        other = person.changed(light_follows=not person.light_follows).lit(np.tile(AMBIENT, (len(person.all_lights), 1, 1)))
+        turned = looks.turned([a.person.changed(light_follows=other.light_follows).light_from_camera @ a.person.light_from_camera.T for a in seen])
+        instead, remaining = _lighting(other, texels, turned, skin)
+        if remaining < _CLEARLY * misfit:
+            person, looks, lighting = other, turned, instead
+    return person.lit(lighting.lights), looks, lighting
 
-    No lamp takes light away, so none is more one-sided than a single one: its linear terms are twice its mean (Ramamoorthi & Hanrahan 2001).
-    Without that bound a light that explains shadows wrongly grows from round to round.
+
+def _lighting(person: Person, texels: Texels, looks: Looks, skin: Bool[np.ndarray, "texels"]) -> tuple[Lighting, float]:
+    """The light and the views' gains, solved as far as they are unknown, and what they leave unexplained.
+
+    Brightness is shared between light, gains and albedo: where both may change, the gains' mean is one, and the light's over the face.
     """
-    scaled = np.where(light[:1] > 1e-6, light / np.maximum(light[:1], 1e-6), AMBIENT)
-    one_sided = np.linalg.norm(scaled[1:4], axis=0)
-    scaled[1:] *= np.minimum(1, 2 / np.maximum(one_sided, 2))
-    return scaled.astype(np.float32)
+    start = Lighting(person.all_lights, np.ones((len(looks.weight), 3), np.float32))
+    unknown = Unknown("light" not in person.fixed, person.gain_sigma)
+    if not unknown.lights and unknown.gain_sigma is None:
+        return start, 0.0
+    chosen, painted = thinned(skin), "texture" in person.fixed
+    corners = person.tracked.surface.faces[texels.face[chosen]]
+    normals = np.einsum("ntkc,tk->ntc", looks.normals[:, corners], texels.corners[chosen])
+    given = person.texture[texels.row[chosen], texels.column[chosen], :3] ** GAMMA if painted else None
+    shown = Brightness.of(looks.color[:, chosen], normals, looks.weight[:, chosen], looks.clip)
+    found = solve_lighting(shown, start, unknown, given)
+    lights, level = found.lights, found.level
+    if not unknown.lights:
+        level = np.ones(3) if painted else level
+    else:
+        lights = lights * level if painted else possible_lights(lights)
+    settled = Lighting(lights.astype(np.float32), (found.gains / level).astype(np.float32))
+    return settled, unexplained(shown, settled, given)
 
 
 def rim_of(person: Person, texels: Texels) -> Float[np.ndarray, "texels"]:

@@ -67,18 +67,22 @@ class Clip:
         return cls(rig, seen, sides, max(side // 4 * 4, 32), clock)
 
     def keyframes(self, count: int) -> Int[np.ndarray, "keyframes"]:
-        """Frames that show the most of the person, seen by the camera that finds the face most surely."""
-        cameras = len(self.rig.captures)
-        trust = [float((capture.confidence * seen[:, None]).sum()) for capture, seen in zip(self.rig.captures, self.seen, strict=True)]
-        best = int(np.argmax(trust))
+        """Frames that show the most of the person, seen by the camera that finds the face most surely; of several clips, of each its share."""
+        clips = np.array(self.rig.clip_of_camera)
+        each = -(-count // (clips.max() + 1))
+        return np.concatenate([self._keyframes(np.flatnonzero(clips == clip), each) for clip in range(clips.max() + 1)])
+
+    def _keyframes(self, cameras: Int[np.ndarray, "cameras"], count: int) -> Int[np.ndarray, "keyframes"]:
+        trust = [float((self.rig.captures[camera].confidence * self.seen[camera][:, None]).sum()) for camera in cameras]
+        best = cameras[np.argmax(trust)]
         capture = self.rig.captures[best]
-        wanted = count if cameras == 1 else max(min(count, _KEY_VIEWS // cameras), _LEAST_KEYFRAMES)
+        wanted = count if len(cameras) == 1 else max(min(count, _KEY_VIEWS // len(cameras)), _LEAST_KEYFRAMES)
         return choose_keyframes(capture.landmarks_px, capture.confidence, self.seen[best], wanted, eyes=Marks.of(capture.layouts).eyes)
 
     def spread(self) -> list[Moment]:
         """Frames spread evenly over the clip: keyframes show what is rare, these what is usual."""
         usable = np.flatnonzero(self.usable)
-        count = max(_PAINTED_VIEWS // len(self.rig.captures), 4)
+        count = max(_PAINTED_VIEWS // self.rig.cameras_at_once, 4)
         return list(self.moments(usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int))]))
 
     def moments(self, chosen: Int[np.ndarray, "chosen"] | None) -> Iterator[Moment]:

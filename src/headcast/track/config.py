@@ -22,6 +22,8 @@ class Sigmas:
     """Opening of lips and eyelids, and irises between the corners of the eyes, same unit."""
     color: float = 0.035
     """Picture against model, gamma space 0–1."""
+    log_gain: float = 0.2
+    """Natural logarithm of a view's gain per channel of linear light, where gains are solved."""
     depth: float = 0.002
     """Measured depth, metres."""
     offset: float = 0.002
@@ -75,8 +77,8 @@ class TrackConfig:
     mode: Literal["fast", "full"] = "full"
     """fast: person from keyframes, then one pass over the frames. full: then refine person and every frame together."""
     stages: tuple[str, ...] | None = None
-    """Stages in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; with how often each goes round, as in all:4, where
-    not as usual. Left away, those of the mode. With --resume the list may go on behind that of the run."""
+    """Stages in order, out of landmarks, rigid, all, texture, offsets, sequential, global, dynamic; with how often each goes round, as in all:4,
+    where not as usual. Left away, those of the mode. With --resume the list may go on behind that of the run."""
     hold: tuple[str, ...] = ()
     """What stays as given, or where it starts, out of identity, focal_px, cameras (their poses), light, texture, landmark_offsets, rotation,
     translation, neck, jaw, eyes, expression."""
@@ -98,9 +100,15 @@ class TrackConfig:
     dynamic_offsets: Literal["auto", "on", "off"] = "off"
     """Also solve what the skin adds in each frame, beyond shapes and expressions; auto: where several cameras or measured depth can see it.
     Full mode only, where no stages are named; otherwise the stage `dynamic` says so."""
-    occlusions: bool = True
-    """Find what covers the face (hands, microphones, hair) and leave it out of shape, pose and texture. Found and reported in either mode; left
-    out in full mode only."""
+    occlusions: Literal["off", "report", "leave-out"] = "report"
+    """What covers the face (hands, microphones, hair): not looked for; named in the report; or also left out of shape, pose and texture once the
+    frames were followed. A run that is resumed looks for it anew."""
+    gains: Literal["auto", "on", "off"] = "auto"
+    """Solve a gain per view and colour channel, for what exposure and white balance change from camera to camera and from frame to frame; auto: where
+    there are several cameras, or one that moves on a known path."""
+    light: Literal["auto", "room", "camera"] = "auto"
+    """What the light stays with where a camera moves on a known path: the room, or the camera, as that of a lamp on it does; auto: whichever explains
+    the pictures better."""
     photometric: bool = True
     """Compare colours; without it only landmarks are used."""
     temporal: bool = True

@@ -13,12 +13,12 @@ from jaxtyping import Bool, Float
 
 from headcast.threads import mapped
 from headcast.track.evidence import residuals
+from headcast.track.gain import exposed_view
 from headcast.track.observation import Moment, Observation, Picture
 from headcast.track.person import Person
 from headcast.track.points import FrameState
 from headcast.track.sequence import Moments
 from headcast.track.sight import Sight, sights
-from headcast.track.view import view_of
 
 _LEAST_SIDE_PX = 96
 """Pictures need not be finer than this: what covers a face is not small."""
@@ -69,7 +69,7 @@ def _strangeness(sight: Sight, picture: Picture) -> tuple[Float[np.ndarray, "hei
 
     Edges that are a little out of place differ as much upwards as downwards: in the mean they hardly do.
     """
-    view = view_of(sight.person, sight.state, picture.window)
+    view = exposed_view(sight.person, sight.state, picture)
     residual, certainty = residuals(sight.person, view, picture)
     # Where something often covers the skin, its texture is little trusted: that must not hide what covers it.
     counted = ((certainty > _KNOWN) * np.take(np.append(sight.person.tracked.surface.plain, 0), view.face)).astype(np.float32)

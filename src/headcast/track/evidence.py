@@ -6,11 +6,12 @@ from jaxtyping import Float
 
 from headcast.threads import mapped
 from headcast.track.frame import ROBUST
+from headcast.track.gain import exposed_view
 from headcast.track.observation import Picture
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes
 from headcast.track.sight import Sight, all_sights
-from headcast.track.view import View, view_of
+from headcast.track.view import View
 
 _BLOCK_PX = 8
 """Side of the blocks whose means are compared with what independent pixels would give."""
@@ -33,7 +34,7 @@ def independent_share(keyframes: Keyframes) -> float:
 def _block_variances(sight: Sight) -> tuple[float, float]:
     """Sums over blocks: the variance that means would have with independent residuals, and the squares of the means as they are."""
     person, picture = sight.person, sight.observation.levels[0]
-    view = view_of(person, sight.state, picture.window)
+    view = exposed_view(person, sight.state, picture)
     residual, certainty = residuals(person, view, picture)
     scaled = 1 + ROBUST[0] * certainty * (residual**2).mean(-1) / person.color_sigma**2
     weight = (certainty / scaled**2).astype(np.float64)

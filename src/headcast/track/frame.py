@@ -11,13 +11,14 @@ from headcast.solve import solve_box
 from headcast.track.config import TrackConfig
 from headcast.track.depth import depth_equations
 from headcast.track.equations import Equations, summed
+from headcast.track.gain import exposed_view
 from headcast.track.hold import held_in_frames
 from headcast.track.observation import Moment, Observation, Picture
 from headcast.track.person import Person, interocular
 from headcast.track.photometric import PhotometricSums, compare_colours, touched_vertices, weighted_rows
 from headcast.track.points import Derivatives, FrameState, Motion, move_points
 from headcast.track.sight import Sight, sights
-from headcast.track.view import View, view_of
+from headcast.track.view import View
 
 ROBUST = (0.15, 0.03, 0.005)
 """How soon colours count as outliers, finest level first: what is still out of place must not be taken for a hand (Blake & Zisserman 1987)."""
@@ -222,7 +223,7 @@ def _frame_cost(person: Person, moment: Moment, state: FrameState, config: Track
         seen, observation = sight.person, sight.observation
         level = min(1, len(observation.levels) - 1)
         picture = observation.levels[level]
-        colours = colour_sums(seen, view_of(seen, sight.state, picture.window), picture, ROBUST[level])
+        colours = colour_sums(seen, exposed_view(seen, sight.state, picture), picture, ROBUST[level])
         points = landmark_equations(seen, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)
         total += config.color_information * float(colours.cost.sum()) + points.cost
     return total
@@ -278,7 +279,7 @@ def _data_equations(person: Person, moment: Moment, state: FrameState, config: T
         own, observation = sight.person, sight.observation
         at = min(level, len(observation.levels) - 1)
         picture = observation.levels[at]
-        view = view_of(own, sight.state, picture.window)
+        view = exposed_view(own, sight.state, picture)
         sums = colour_sums(own, view, picture, ROBUST[at])
         data = colour_equations(own, view, sums, config)
         data += landmark_equations(own, sight.state, observation, config, shared=False, scale=config.landmark_share, relative=1.0)

@@ -17,6 +17,7 @@ from headcast.track.config import TrackConfig
 from headcast.track.depth import depth_equations
 from headcast.track.equations import added
 from headcast.track.frame import colour_sums, landmark_equations, prior_equations, state_vector, with_shared
+from headcast.track.gain import exposed_view
 from headcast.track.hold import held_in_frames, held_of_all
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes, SharedPrior
@@ -24,7 +25,6 @@ from headcast.track.photometric import touched_vertices, vertex_tensors, weighte
 from headcast.track.points import FrameState
 from headcast.track.sight import Sight, sights
 from headcast.track.surface import across, surface_normals
-from headcast.track.view import view_of
 
 _SLACK_PX = 0.4
 """Residuals that are no surprise, in pixels' worth of gradient: keyframes are farther out of place than a frame that follows another."""
@@ -157,7 +157,7 @@ def _view_system(
     surface, share = person.tracked.surface, config.color_information
     points = landmark_equations(person, state, sight.observation, config, shared=True, scale=landmark_share, relative=1.0).spread(turned)
     picture = sight.observation.levels[min(how.level, len(sight.observation.levels) - 1)]
-    view = view_of(person, state, picture.window)
+    view = exposed_view(person, state, picture)
     sums = colour_sums(person, view, picture, how.robust, _SLACK_PX)
     active = touched_vertices(surface, sums)
     moves = view.motion.derivatives(active)

@@ -17,12 +17,12 @@ def sh_basis(normals: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 9"]:
 
 
 @compiled("f4[:,::1], f4[:,::1], f4[:,::1], f4, f4[:,::1]", fastmath=True)
-def _shade(normals, world_from_camera, light, exponent, out):
+def _shade(normals, light_from_camera, light, exponent, out):
     for n in range(len(normals)):
         a, b, c = normals[n, 0], normals[n, 1], normals[n, 2]
-        x = world_from_camera[0, 0] * a + world_from_camera[0, 1] * b + world_from_camera[0, 2] * c
-        y = world_from_camera[1, 0] * a + world_from_camera[1, 1] * b + world_from_camera[1, 2] * c
-        z = world_from_camera[2, 0] * a + world_from_camera[2, 1] * b + world_from_camera[2, 2] * c
+        x = light_from_camera[0, 0] * a + light_from_camera[0, 1] * b + light_from_camera[0, 2] * c
+        y = light_from_camera[1, 0] * a + light_from_camera[1, 1] * b + light_from_camera[1, 2] * c
+        z = light_from_camera[2, 0] * a + light_from_camera[2, 1] * b + light_from_camera[2, 2] * c
         for k in range(3):
             value = light[0, k] + light[1, k] * y + light[2, k] * z + light[3, k] * x + light[4, k] * x * y + light[5, k] * y * z
             value += light[6, k] * (np.float32(3.0) * z * z - np.float32(1.0)) + light[7, k] * x * z + light[8, k] * (x * x - y * y)
@@ -30,9 +30,9 @@ def _shade(normals, world_from_camera, light, exponent, out):
 
 
 def gamma_shading(
-    camera_normals: Float[np.ndarray, "vertices 3"], world_from_camera: Float[np.ndarray, "3 3"], light: Float[np.ndarray, "9 3"]
+    camera_normals: Float[np.ndarray, "vertices 3"], light_from_camera: Float[np.ndarray, "3 3"], light: Float[np.ndarray, "9 3"]
 ) -> Float[np.ndarray, "vertices 3"]:
     """Shading of vertices in gamma space; never below that of 2 % of the mean light."""
     out = np.empty_like(camera_normals)
-    _shade(camera_normals, np.asarray(world_from_camera, np.float32), np.asarray(light, np.float32), np.float32(1 / GAMMA), out)
+    _shade(camera_normals, np.asarray(light_from_camera, np.float32), np.asarray(light, np.float32), np.float32(1 / GAMMA), out)
     return out

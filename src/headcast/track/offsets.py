@@ -20,11 +20,11 @@ from headcast.track.appearance import Texels, paint
 from headcast.track.config import TrackConfig
 from headcast.track.depth import depth_residuals
 from headcast.track.frame import ROBUST, colour_sums
+from headcast.track.gain import exposed_view
 from headcast.track.person import Person
 from headcast.track.person_fit import Keyframes
 from headcast.track.sight import Sight, all_sights
 from headcast.track.surface import across
-from headcast.track.view import view_of
 
 _PAIRS = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
 """Which of a face's six structure tensors belongs to a pair of corners."""
@@ -100,7 +100,7 @@ def view_evidence(sight: Sight, frames: Float[np.ndarray, "vertices 3 3"], confi
     person, surface = sight.person, sight.person.tracked.surface
     count = len(surface.vertex_idx)
     picture = sight.observation.levels[0]
-    view = view_of(person, sight.state, picture.window)
+    view = exposed_view(person, sight.state, picture)
     face_blocks = np.zeros((len(surface.faces), 3, 3, 3, 3), np.float32)
     vertex_blocks, right = np.zeros((count, 3, 3)), np.zeros((count, 3))
     if config.photometric:

@@ -167,8 +167,14 @@ class _Painter:
                 normals = surface_normals(points, *self._around)
                 light = [headlight(normals @ camera.camera_from_world.rotation.numpy().T) * self._colors for camera in cameras]
                 if lit is not None:
-                    light[2] = np.maximum(sh_basis(normals) @ lit, np.float32(0.02))
+                    lit_normals = normals @ self._track.light_in(frame_idx, self._camera_idx).numpy().T
+                    light[2] = np.maximum(sh_basis(lit_normals) @ lit, np.float32(0.02)) * self._gain(frame_idx)
                 yield _Head(np.stack([_in_panel(points, camera) for camera in cameras]), np.stack(light).astype(np.float32))
+
+    def _gain(self, frame_idx: int) -> Float32[ndarray, "3"]:
+        """The recording's exposure and white balance in a frame."""
+        gains = self._track.gains
+        return np.ones(3, np.float32) if gains is None else gains[self._camera_idx, frame_idx].numpy()
 
     def paint(self, frame_idx: int, image: UInt8[ndarray, "height width 3"], head: _Head) -> UInt8[ndarray, "rows columns 3"]:
         panel = self._window.panel_px

@@ -99,7 +99,7 @@ class Person:
     identity: Float[np.ndarray, "identity"]
     rig: Rig
     light: Float[np.ndarray, "9 3"]
-    """In world space."""
+    """In world space; of the clip that is looked at."""
     landmark_offsets: Float[np.ndarray, "landmarks 3"]
     """Metres, at rest."""
     texture: Float[np.ndarray, "height width 4"] | None = None
@@ -110,8 +110,14 @@ class Person:
     """What the skin adds in each frame; None where it was not solved."""
     color_sigma: float = 0.035
     """Standard deviation of picture against model, gamma space; measured when the texture is painted."""
+    light_follows: bool = False
+    """Whether the light moves with a camera that moves, as that of a lamp on it does, and stays with the room otherwise."""
+    gain_sigma: float | None = None
+    """How far the exposure and white balance of single views stray (natural logarithm, per channel of linear light); None where they do not."""
     fixed: frozenset[str] = frozenset()
     """Names of those values above that were given and stay as they are."""
+    lights: Float[np.ndarray, "clips 9 3"] | None = None
+    """Of each clip, where several are solved together."""
     camera: int = 0
     """Of the rig: the one that is looked through."""
     camera_pose: int = 0
@@ -127,12 +133,21 @@ class Person:
         still = np.float32(0) if self.offsets is None else self.offsets
         return self.changed(offsets=still + self.moving.at(frame_idx), moving=None)
 
+    def lit(self, lights: Float[np.ndarray, "clips 9 3"]) -> "Person":
+        """The same in other light, of each clip."""
+        return replace(self, light=lights[self.rig.clip(self.camera)], lights=lights if len(lights) > 1 else None)
+
+    @property
+    def all_lights(self) -> Float[np.ndarray, "clips 9 3"]:
+        return self.light[None] if self.lights is None else self.lights
+
     def through(self, camera: int, frame_idx: int) -> "Person":
         """The same, looked at through one camera as it stands in a frame; what was worked out of the shape is kept."""
         pose = frame_idx if self.rig.pose_count > 1 else 0
         if (camera, pose) == (self.camera, self.camera_pose):
             return self
-        seen = replace(self, camera=camera, camera_pose=pose)
+        light = self.light if self.lights is None else self.lights[self.rig.clip(camera)]
+        seen = replace(self, camera=camera, camera_pose=pose, light=light)
         seen.__dict__.update(skeleton=self.skeleton, rest=self.rest, landmark_rest=self.landmark_rest)
         return seen
 
@@ -146,9 +161,9 @@ class Person:
         return self.rig.center_px[self.camera]
 
     @property
-    def world_from_camera(self) -> Float[np.ndarray, "3 3"]:
-        """Rotation."""
-        return self.rig.world_rotation @ self.rig.rotation[self.camera, self.camera_pose].T
+    def light_from_camera(self) -> Float[np.ndarray, "3 3"]:
+        """Rotation to the axes that the light is given in: the world's, as the camera stands, or stood first where its light goes along."""
+        return self.rig.world_rotation @ self.rig.rotation[self.camera, 0 if self.light_follows else self.camera_pose].T
 
     @cached_property
     def skeleton(self) -> Skeleton:

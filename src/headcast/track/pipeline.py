@@ -4,9 +4,10 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from headcast.threads import Errand, mapped, meanwhile, with_quiet_blas
 from headcast.track.appearance import Texels
 from headcast.track.calibrate import known_rig, rig_from_heads
 from headcast.track.clip import Clip
+from headcast.track.clips import Clips, parts_of, rig_of_clip, rigs_together, values_of_clip
 from headcast.track.config import TrackConfig
 from headcast.track.consensus import agreeing
 from headcast.track.covering import find_coverings
@@ -42,6 +44,7 @@ from headcast.track.track import Track
 
 _FULL_INFORMATION_PX = 256
 """Side of the picture in which `TrackConfig.color_information` holds."""
+Result = TypeVar("Result")
 _MEASURED_LATER = 4
 """Frames whose quality may be measured beside the next ones; each holds its pictures until then."""
 _WORK: dict[StageName, Callable[[Stage, Scene, Material], Steps]] = {
@@ -75,7 +78,16 @@ class TrackResult:
 
 def track_capture(capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig) -> TrackResult:
     """Tracks a head through a recording, without telling how it goes; see `track_steps`."""
-    steps = track_steps(capture, model, config)
+    return _finished(track_steps(capture, model, config))
+
+
+def track_captures(clips: Sequence[Recorded | RigCapture], model: HeadModel, config: TrackConfig) -> tuple[TrackResult, ...]:
+    """Tracks one person through several clips, without telling how it goes; see `track_clips_steps`."""
+    return _finished(track_clips_steps(clips, model, config))
+
+
+def _finished(steps: Generator[Step, None, Result]) -> Result:
+    """A generator's value."""
     while True:
         try:
             next(steps)
@@ -83,7 +95,6 @@ def track_capture(capture: Recorded | RigCapture, model: HeadModel, config: Trac
             return end.value
 
 
-@with_quiet_blas
 def track_steps(
     capture: Recorded | RigCapture, model: HeadModel, config: TrackConfig, checkpoint: Path | None = None
 ) -> Generator[Step, None, TrackResult]:
@@ -99,7 +110,19 @@ def track_steps(
         ConfigError: the stages make no sense for this clip, or do not go on from those of the checkpoint.
         FormatError: the checkpoint is broken or of another clip.
     """
-    rig = capture if isinstance(capture, RigCapture) else RigCapture.single(capture)
+    return (yield from track_clips_steps((capture,), model, config, checkpoint))[0]
+
+
+@with_quiet_blas
+def track_clips_steps(
+    clips: Sequence[Recorded | RigCapture], model: HeadModel, config: TrackConfig, checkpoint: Path | None = None
+) -> Generator[Step, None, tuple[TrackResult, ...]]:
+    """The same for several clips of one person, who is solved from all of them; the generator's value has a result for each.
+
+    Only a single clip's work can go on from a checkpoint.
+    """
+    rigs = [one if isinstance(one, RigCapture) else RigCapture.single(one) for one in clips]
+    rig = rigs[0] if len(rigs) == 1 else Clips.of(rigs)
     clip = Clip.of(rig, config)
     config = replace(config, color_information=config.color_information * min(1.0, clip.side_px / _FULL_INFORMATION_PX) ** 2)
     start, stages = _first_person(rig, model, config), config.stage_list(rig.sees_height)
@@ -107,17 +130,17 @@ def track_steps(
     if not config.photometric and not rig.depths and any(stage.name == "offsets" for stage in stages):
         raise ConfigError("stage 'offsets' needs colours or measured depth to see the skin by, found neither: leave out --no-photometric")
     if checkpoint is None:
-        scene = _first_scene(rig, clip, start, config)
+        scene = _first_scene(clip, start, config)
     else:
         scene = Scene.load(checkpoint, start, rig.frame_count)
         check_continued(scene.begun, [stage.spec for stage in stages])
     clip = replace(clip, seen=scene.seen)
     texels = Texels.of(start.tracked.surface, config.texture_px)
     material = Material(clip, scene.keyframe_idx, _shared_prior(rig, start, config), config, texels, skin_texels(start, texels))
-    looks = config.occlusions and config.photometric
+    looks = config.occlusions != "off" and config.photometric
     watch, measuring = _Watch(), _Measuring(scene.person, looks)
     for stage in stages[len(scene.stages) :]:
-        if looks and scene.states and stage.name != "sequential" and not material.searched:
+        if config.occlusions == "leave-out" and looks and scene.states and stage.name != "sequential" and not material.searched:
             material = _bared(scene, material)
         held = replace(scene, person=scene.person.changed(fixed=start.fixed | (EVERYTHING - stage.free)))
         if stage.name == "sequential" and stage is stages[-1]:
@@ -132,14 +155,18 @@ def track_steps(
     states, quality = yield from _measured(scene, material, measuring.results())
     watch.stage("measure")
     texture = scene.person.texture
-    return TrackResult(
-        track=_assemble(rig, scene, states, quality, config),
-        albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
-        albedo_certainty=None if texture is None else texture[..., 3],
-        keyframes=tuple(int(i) for i in scene.keyframe_idx),
-        stages=scene.stages,
-        seconds=dict(watch.seconds),
-        peak_memory_mb=_peak_memory_mb(),
+    chosen = {int(idx): int(idx) for idx in scene.keyframe_idx}
+    return tuple(
+        TrackResult(
+            track=_assemble(part, _of_clip(scene, rig, number), values_of_clip(states, rig, number), _quality_of_clip(quality, rig, number), config),
+            albedo=None if texture is None else np.clip(texture[..., :3], 0, None) ** GAMMA,
+            albedo_certainty=None if texture is None else texture[..., 3],
+            keyframes=tuple(values_of_clip(chosen, rig, number)),
+            stages=scene.stages,
+            seconds=dict(watch.seconds),
+            peak_memory_mb=_peak_memory_mb(),
+        )
+        for number, part in enumerate(parts_of(rig))
     )
 
 
@@ -153,11 +180,9 @@ def _relayed(work: Steps) -> Generator[Step, None, tuple[Scene, Step]]:
         yield last
 
 
-def _first_scene(rig: RigCapture, clip: Clip, person: Person, config: TrackConfig) -> Scene:
+def _first_scene(clip: Clip, person: Person, config: TrackConfig) -> Scene:
     """The scene before anything is solved: of several cameras, where the head itself says that they stand."""
-    if person.rig.camera_count > 1 or person.rig.pose_count > 1:
-        person = person.changed(rig=rig_from_heads(person, list(clip.moments(clip.keyframes(config.keyframes))), rig))
-        clip = replace(clip, seen=agreeing(person, rig))
+    person, clip = _placed_cameras(person, clip, config)
     return Scene(person, clip.seen, clip.keyframes(config.keyframes))
 
 
@@ -200,7 +225,7 @@ def _measured(
     Frames that were followed before the person changed are carried over, their landmarks staying where they were in the pictures.
     """
     person, config = scene.person, material.config_for(scene)
-    clip, looks = replace(material.clip, hidden={}), config.occlusions and config.photometric
+    clip, looks = replace(material.clip, hidden={}), config.occlusions != "off" and config.photometric
     states = dict(scene.states or zip(scene.keyframe_idx.tolist(), scene.keyframe_states, strict=True))
     quality = dict(known)
     missing = np.array([idx for idx in sorted(states) if idx not in quality], np.int64)
@@ -215,6 +240,44 @@ def _measured(
         states[idx], quality[idx] = state, one
         yield Step("measure", done, len(missing), one.numbers, frame_idx=idx)
     return states, quality
+
+
+def _placed_cameras(person: Person, clip: Clip, config: TrackConfig) -> tuple[Person, Clip]:
+    """With cameras where the head itself says that they stand, and without views that show something else."""
+    if person.rig.camera_count == 1 and person.rig.pose_count == 1:
+        return person, clip
+    given, rigs, seen = Given.of(config, person.tracked.model), [], np.zeros_like(clip.seen)
+    for number, part in enumerate(parts_of(clip.rig)):
+        cameras, frames = clip.rig.ranges[number] if isinstance(clip.rig, Clips) else (slice(None), slice(None))
+        rig, own = _first_rig(part, given), Clip.of(part, config)
+        shown = own.seen
+        if rig.camera_count > 1 or rig.pose_count > 1:
+            alone = person.changed(rig=rig, camera=0, camera_pose=0)
+            rig = rig_from_heads(alone, list(own.moments(own.keyframes(config.keyframes))), part)
+            shown = agreeing(alone.changed(rig=rig), part)
+        rigs.append(rig)
+        seen[cameras, frames] = shown
+    return person.changed(rig=rigs_together(rigs, clip.rig)), replace(clip, seen=seen)
+
+
+def _quality_of_clip(quality: Mapping[int, FrameQuality], capture: RigCapture, number: int) -> dict[int, FrameQuality]:
+    """Of one clip's frames, by its own frame and camera numbers."""
+    cameras = slice(capture.clip_of_camera.index(number), capture.clip_of_camera.index(number) + capture.clip_of_camera.count(number))
+
+    def by_own_numbers(one: FrameQuality) -> FrameQuality:
+        return replace(one, covered=one.covered[cameras], gains={camera - cameras.start: gain for camera, gain in one.gains.items()})
+
+    return {idx: by_own_numbers(one) for idx, one in values_of_clip(quality, capture, number).items()}
+
+
+def _of_clip(scene: Scene, capture: RigCapture, number: int) -> Scene:
+    """The scene with the person as one clip has it: that clip's cameras, light and motion of the skin."""
+    person = scene.person
+    moving = person.moving
+    if moving is not None and isinstance(capture, Clips):
+        moving = replace(moving, weights=moving.weights[capture.ranges[number][1]])
+    own = person.changed(rig=rig_of_clip(person.rig, capture, number), light=person.all_lights[number], lights=None, moving=moving)
+    return replace(scene, person=own)
 
 
 class _Watch:
@@ -233,24 +296,33 @@ class _Watch:
 def _first_person(capture: RigCapture, model: HeadModel, config: TrackConfig) -> Person:
     """The model's mean head, with what the user gave."""
     given = Given.of(config, model)
-    rig = known_rig(capture)
-    count = rig.camera_count
-    if given.focal_px is not None:
-        rig = replace(rig, focal_px=np.tile(given.focal_px, (count, 1)))
-    if given.center_px is not None:
-        rig = replace(rig, center_px=np.tile(given.center_px, (count, 1)))
+    rig = rigs_together([_first_rig(part, given) for part in parts_of(capture)], capture)
     tracked = TrackedModel.of(model, config.sigmas, capture.main.layouts, config.regions)
+    gains = config.gains == "on" or (config.gains == "auto" and (capture.cameras_at_once > 1 or capture.moving))
     unknown = Person(
         tracked=tracked,
         identity=np.zeros(model.identity_count),
         rig=rig,
         light=AMBIENT,
         landmark_offsets=np.zeros((len(tracked.landmark_sigma), 3), np.float32),
+        gain_sigma=config.sigmas.log_gain if gains else None,
     )
     values = {name: getattr(given, name) for name in given.fixed - {"focal_px", "center_px"}}
     if given.landmark_offsets is not None:
         values["landmark_offsets"] = tracked.marks.from_mediapipe(given.landmark_offsets)
-    return unknown.changed(**values, fixed=given.fixed | frozenset(config.hold))
+    said = frozenset() if config.light == "auto" else {"light_follows"}
+    known = unknown.changed(**values, light_follows=config.light == "camera", fixed=given.fixed | frozenset(config.hold) | said)
+    return known.lit(np.tile(known.light, (len(parts_of(capture)), 1, 1)))
+
+
+def _first_rig(capture: RigCapture, given: Given) -> Rig:
+    """The rig as far as it is known, with what the user gave."""
+    rig = known_rig(capture)
+    if given.focal_px is not None:
+        rig = replace(rig, focal_px=np.tile(given.focal_px, (rig.camera_count, 1)))
+    if given.center_px is not None:
+        rig = replace(rig, center_px=np.tile(given.center_px, (rig.camera_count, 1)))
+    return rig
 
 
 def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> SharedPrior:
@@ -259,8 +331,7 @@ def _shared_prior(capture: RigCapture, person: Person, config: TrackConfig) -> S
     for one, calibration in zip(capture.captures, capture.calibrations, strict=True):
         known = calibration.focal_px is not None or "focal_px" in person.fixed
         widths.append(1e-6 if known else sigmas.log_focal_hint if one.focal_hint_px else sigmas.log_focal)
-    measured = bool(capture.depths) or (capture.posed and capture.unit_m is not None and (len(capture.captures) > 1 or capture.moving))
-    size = sigmas.log_size_measured if measured else sigmas.log_size
+    size = sigmas.log_size_measured if capture.measured else sigmas.log_size
     return SharedPrior(np.log(person.rig.focal_px.mean(1)), np.array(widths), size)
 
 
@@ -297,11 +368,22 @@ def _assemble(capture: RigCapture, scene: Scene, states: Mapping[int, FrameState
         interocular_px=over_frames(lambda idx: float(eyes[idx])),
         psnr_db=over_frames(lambda idx: quality[idx].psnr_db),
         silhouette_iou=over_frames(lambda idx: quality[idx].silhouette_iou),
-        covered=_covered(quality, count, rig.camera_count) if person.texture is not None and config.occlusions else None,
+        covered=_covered(quality, count, rig.camera_count) if person.texture is not None and config.occlusions != "off" else None,
         offsets=None if person.offsets is None else torch.from_numpy(person.offsets),
         dynamic_modes=None if person.moving is None else torch.from_numpy(person.moving.modes),
         dynamic_weights=None if person.moving is None else torch.from_numpy(person.moving.weights[filled]),
+        light_follows=person.light_follows,
+        gains=None if person.gain_sigma is None or person.texture is None else torch.from_numpy(_gains(capture, quality)),
     )
+
+
+def _gains(capture: RigCapture, quality: Mapping[int, FrameQuality]) -> Float[np.ndarray, "cameras frames 3"]:
+    """Gains of all views; one where a camera sees no face."""
+    gains = np.ones((len(capture.captures), capture.frame_count, 3), np.float32)
+    for frame_idx, one in quality.items():
+        for camera, gain in one.gains.items():
+            gains[camera, frame_idx] = gain
+    return gains
 
 
 def _log_focal_sigma(capture: RigCapture, scene: Scene, config: TrackConfig) -> float:

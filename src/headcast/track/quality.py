@@ -1,12 +1,15 @@
 """How well a solved frame agrees with what was seen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 
 from headcast.compiled import compiled
 from headcast.track.covering import covering_of
 from headcast.track.frame import landmark_residuals
+from headcast.track.gain import view_gain
 from headcast.track.observation import Moment, Observation
 from headcast.track.person import Person
 from headcast.track.photometric import GAMMA, _sample
@@ -27,6 +30,8 @@ class FrameQuality:
     """Of rendered head and matte, above the chin."""
     covered: tuple[float, ...] = ()
     """Share of the face that something covers, in each camera of the rig; 0 where a camera does not see the face."""
+    gains: Mapping[int, Float[np.ndarray, "3"]] = field(default_factory=dict)
+    """Gain of each camera's view (linear) that the comparison was made with, where gains are solved."""
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -84,6 +89,7 @@ def measure_frame(person: Person, moment: Moment, state: FrameState, coverings: 
         float(np.mean(shown)) if shown else 0.0,
         float(np.mean([view.silhouette_iou for view in views])),
         tuple(covered.tolist()),
+        {camera: gain for view in views for camera, gain in view.gains.items()},
     )
 
 
@@ -92,16 +98,18 @@ def _measure_view(sight: Sight) -> FrameQuality:
     residual = landmark_residuals(person, sight.state, observation)
     picture = observation.levels[0]
     view = view_of(person, sight.state, picture.window)
-    psnr = 0.0
+    psnr, gains = 0.0, {}
+    if person.texture is not None and person.gain_sigma is not None:
+        gain = view_gain(person, view, picture)
+        view, gains = view.exposed(gain), {person.camera: gain**GAMMA}
     if person.texture is not None:
         surface = person.tracked.surface
         error, count = _srgb_error(
             view.face, view.barycentric, picture.image, picture.matte, surface.faces, surface.measured, surface.uv, view.shading, person.texture
         )
         psnr = float(-10 * np.log10(max(error / count, 1e-10))) if count > 0 else 0.0
-    return FrameQuality(
-        float(np.linalg.norm(residual, axis=1).mean()), psnr, silhouette_iou(view, picture.matte, observation, person.tracked.marks.chin)
-    )
+    overlap = silhouette_iou(view, picture.matte, observation, person.tracked.marks.chin)
+    return FrameQuality(float(np.linalg.norm(residual, axis=1).mean()), psnr, overlap, gains=gains)
 
 
 def silhouette_iou(view: View, matte: np.ndarray, observation: Observation, chin: int) -> float:

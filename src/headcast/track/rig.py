@@ -5,6 +5,7 @@ pose, and the equations that a camera gives are turned back: a small turn or shi
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -30,6 +31,11 @@ class Rig:
     world_translation: Float[np.ndarray, "3"]
     free_poses: bool = False
     """Whether the poses of all cameras but the first are unknowns; only where they stand still."""
+    clip_of_camera: tuple[int, ...] = ()
+    """Which clip each camera belongs to, where several clips are solved together: cameras of different clips see no moment together, and each clip's
+    first camera is where it is. Empty for one clip."""
+    known_clips: frozenset[int] = frozenset()
+    """Clips whose cameras' poses are known all the same."""
 
     @classmethod
     def single(cls, focal_px: Float[np.ndarray, "2"], center_px: Float[np.ndarray, "2"]) -> "Rig":
@@ -46,8 +52,19 @@ class Rig:
 
     @property
     def unknown_count(self) -> int:
-        """The logarithm of each camera's focal length; then turn and shift of each camera but the first, where these are free."""
-        return self.camera_count + (6 * (self.camera_count - 1) if self.free_poses else 0)
+        """The logarithm of each camera's focal length; then turn and shift of each camera whose pose is free."""
+        return self.camera_count + 6 * len(self.free_cameras)
+
+    @cached_property
+    def free_cameras(self) -> tuple[int, ...]:
+        """Cameras whose poses are unknowns."""
+        if not self.free_poses:
+            return ()
+        clips = [self.clip(camera) for camera in range(self.camera_count)]
+        return tuple(camera for camera, clip in enumerate(clips) if clip not in self.known_clips and clip in clips[:camera])
+
+    def clip(self, camera: int) -> int:
+        return self.clip_of_camera[camera] if self.clip_of_camera else 0
 
     def pose(self, camera: int, frame_idx: int) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
         """Rotation and translation (m), camera from rig, in a frame."""
@@ -71,10 +88,10 @@ class Rig:
         if not self.free_poses:
             return replace(self, focal_px=focal)
         rotation, translation = self.rotation.copy(), self.translation.copy()
-        for camera, (turn, shift) in enumerate(change[count:].reshape(-1, 2, 3), start=1):
+        for camera, (turn, shift) in zip(self.free_cameras, change[count:].reshape(-1, 2, 3), strict=True):
             matrix = rodrigues(turn)
-            rotation[camera, 0] = matrix @ rotation[camera, 0]
-            translation[camera, 0] = matrix @ translation[camera, 0] + shift
+            rotation[camera] = matrix @ rotation[camera]
+            translation[camera] = translation[camera] @ matrix.T + shift
         return replace(self, focal_px=focal, rotation=rotation, translation=translation)
 
 
@@ -106,8 +123,8 @@ class Turned:
         out = np.zeros((*rows.shape[:-1], last + rig.unknown_count), rows.dtype)
         out[..., :last] = self.of_frame(rows[..., :last])
         out[..., last + self.camera] = rows[..., last]
-        if rig.free_poses and self.camera > 0:
-            start = last + rig.camera_count + 6 * (self.camera - 1)
+        if self.camera in rig.free_cameras:
+            start = last + rig.camera_count + 6 * rig.free_cameras.index(self.camera)
             # Turning a camera about its own centre turns the head and swings it: d(pixel) = J_turn·w + J_shift·(w × t).
             out[..., start : start + 3] = rows[..., :3] - rows[..., 3:6] @ _cross(self.head)
             out[..., start + 3 : start + 6] = rows[..., 3:6]

@@ -29,7 +29,7 @@ from headcast.track.config import TrackConfig
 from headcast.track.given import Given
 from headcast.track.models import load_model_for_tracking
 from headcast.track.overlay import write_overlay
-from headcast.track.pipeline import track_steps
+from headcast.track.pipeline import TrackResult, track_steps
 from headcast.track.recording import check_recording, open_rig, perceive_steps
 from headcast.track.report import Work, sample_frames, write_report
 from headcast.track.scene import Scene, stages_in
@@ -55,11 +55,14 @@ class RunRequest:
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     choice: RigChoice = field(default_factory=RigChoice)
     """What of a recording of known cameras is tracked."""
+    together: tuple[str, ...] = ()
+    """Names of all clips that the person is solved from, this one's among them; empty where there is only this one."""
 
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
+        together = {"together": list(self.together)} if self.together else {}
         chosen = {} if self.choice == RigChoice() else {"choice": _plain(asdict(self.choice))}
-        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare)), **chosen}
+        return {"model": self.model, "track": _plain(asdict(self.config)), "prepare": _plain(asdict(self.prepare)), **chosen, **together}
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def track_recording(
     """
     curves = (StepCurves(RunPaths(folder).tensorboard),) if tensorboard else ()
     paths = begin_run(request, folder, resume=resume, overwrite=overwrite)
-    if resume and About.load(paths.about, KIND, SCHEMA).details.get("finished"):
+    if resume and is_finished(paths):
         follow(perceive_steps(request.source, paths, request.prepare, request.choice), *readers)  # refuses another recording
         return Run.open(folder)
     with ExitStack() as opened:
@@ -151,6 +154,19 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     Raises `InputError` where the folder may not be touched. A recording or a head model that cannot be read is found out first, so that
     a mistyped command leaves nothing behind.
     """
+    paths, leftovers = check_run(request, folder, resume=resume, overwrite=overwrite)
+    for leftover in leftovers:
+        leftover.unlink()
+    if overwrite:
+        _clear(paths)
+    write_json(paths.config, request.settings())
+    if not paths.about.is_file():
+        About(KIND, SCHEMA, {}, {"source": str(request.source), "finished": False}).save(paths.about)
+    return paths
+
+
+def check_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: bool) -> tuple[RunPaths, list[Path]]:
+    """Raises what keeps a run of this request from being begun in a folder; gives its paths and what a killed run left half written."""
     paths = RunPaths(folder)
     if resume and overwrite:
         raise ConfigError("--resume goes on with what is there and --overwrite throws it away: expected one of them, found both")
@@ -162,14 +178,7 @@ def begin_run(request: RunRequest, folder: Path, *, resume: bool, overwrite: boo
     check_recording(request.source, request.prepare, request.choice)
     given = Given.of(request.config, load_head(request.model))
     check_order(request.config.stage_list(sees_height=True), request.config.photometric, given.texture is not None)
-    for leftover in leftovers:
-        leftover.unlink()
-    if overwrite:
-        _clear(paths)
-    write_json(paths.config, request.settings())
-    if not paths.about.is_file():
-        About(KIND, SCHEMA, {}, {"source": str(request.source), "finished": False}).save(paths.about)
-    return paths
+    return paths, list(leftovers)
 
 
 def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
@@ -181,19 +190,37 @@ def run_steps(request: RunRequest, paths: RunPaths) -> Generator[Step, None, Map
         if compilation is not None:
             yield from compilation.finish_steps()
     model = load_model_for_tracking(request.model)
-    about = About.load(paths.about, KIND, SCHEMA)
-    if about.details.get("stages") == _specs(request, rig):
+    if is_tracked(paths, request, rig):
         yield Step("track", 1, 1, message="using the track that is already there")
     else:
         begun = paths.checkpoint if paths.checkpoint.is_file() else None
         if begun is not None:
             yield Step("track", 0, 0, message=f"going on from the checkpoint: {' '.join(stages_in(begun))}")
-        result = yield from track_steps(rig, model, request.config, begun)
-        if result.albedo is not None:
-            save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
-        result.track.save(paths.track)
-        details = {**about.details, "keyframes": list(result.keyframes), "stages": list(result.stages), "peak_memory_mb": peak_memory_mb()}
-        About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
+        keep_result(paths, rig, (yield from track_steps(rig, model, request.config, begun)))
+    return (yield from draw_steps(paths, rig, model))
+
+
+def is_tracked(paths: RunPaths, request: RunRequest, rig: RigCapture) -> bool:
+    """Whether the run holds the track that is asked for, finished or not."""
+    return About.load(paths.about, KIND, SCHEMA).details.get("stages") == _specs(request, rig)
+
+
+def is_finished(paths: RunPaths) -> bool:
+    return bool(About.load(paths.about, KIND, SCHEMA).details.get("finished"))
+
+
+def keep_result(paths: RunPaths, rig: RigCapture, result: TrackResult) -> None:
+    """Writes what tracking found."""
+    about = About.load(paths.about, KIND, SCHEMA)
+    if result.albedo is not None:
+        save_albedo(paths, result.albedo.astype(np.float32), result.albedo_certainty)
+    result.track.save(paths.track)
+    details = {**about.details, "keyframes": list(result.keyframes), "stages": list(result.stages), "peak_memory_mb": peak_memory_mb()}
+    About(KIND, SCHEMA, _inputs(rig), details).save(paths.about)
+
+
+def draw_steps(paths: RunPaths, rig: RigCapture, model: HeadModel) -> Generator[Step, None, Mapping[int, UInt8[ndarray, "height width 3"]]]:
+    """Draws the overlays of a tracked run; the generator's value is pictures for the report, by frame."""
     track = Track.load(paths.track)
     albedo = read_arrays(paths.albedo)["albedo"] if paths.albedo.is_file() else None
     captures = [one for one in rig.captures if isinstance(one, Capture)]

@@ -28,7 +28,7 @@ _RIG: dict[str, tuple[str | int, ...]] = {
 }
 _SHAPE: dict[str, tuple[str | int, ...]] = {"identity": ("identity",), "landmark_offsets": ("landmarks", 3), "offsets": ("vertices", 3)}
 _MOVING: dict[str, tuple[str | int, ...]] = {"modes": ("modes", "vertices", 3), "weights": ("frames", "modes")}
-_LOOKS: dict[str, tuple[str | int, ...]] = {"light": (9, 3), "texture": ("side", "side", 4), "color_sigma": ()}
+_LOOKS: dict[str, tuple[str | int, ...]] = {"light": (9, 3), "texture": ("side", "side", 4), "color_sigma": (), "light_follows": ()}
 _STATE: dict[str, tuple[str | int, ...]] = {"rotation": (3, 3), "translation": (3,), "joint_rotations": ("joints", 3), "expression": ("expression",)}
 _SOLID = {**_SHAPE, **{f"rig_{name}": axes for name, axes in _RIG.items()}}
 _BEFORE = {f"before_{name}": axes for name, axes in _SOLID.items()}
@@ -51,11 +51,11 @@ ARRAYS: dict[str, tuple[str | int, ...]] = {
     **_BEFORE,
 }
 """Of the file, with their axes."""
-_OPTIONAL = ("offsets", "texture", "evidence", "moving_modes", "moving_weights", *_BEFORE)
+_OPTIONAL = ("offsets", "texture", "evidence", "light_follows", "moving_modes", "moving_weights", *_BEFORE)
 _KINDS = {
     "U": ("model", "stages", "under_way"),
     "i": ("schema", "times", "keyframe_idx", "frame_idx"),
-    "b": ("seen", "rig_free_poses", "before_rig_free_poses"),
+    "b": ("seen", "light_follows", "rig_free_poses", "before_rig_free_poses"),
 }
 """Of the arrays' types; all others are floating point."""
 
@@ -129,7 +129,9 @@ class Scene:
         looks = {name: arrays[name] for name in ("light", "texture") if name in arrays}
         moving = MovingSkin(arrays["moving_modes"], arrays["moving_weights"]) if "moving_modes" in arrays else None
         return cls(
-            person=person.changed(**looks, moving=moving, color_sigma=float(arrays["color_sigma"])),
+            person=person.changed(
+                **looks, moving=moving, color_sigma=float(arrays["color_sigma"]), light_follows=bool(arrays.get("light_follows", False))
+            ),
             seen=arrays["seen"],
             keyframe_idx=arrays["keyframe_idx"],
             keyframe_states=_unstacked("keyframe", arrays),

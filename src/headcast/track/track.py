@@ -38,6 +38,8 @@ _SCHEMA = {
     "offsets": ("vertices", 3),
     "dynamic_modes": ("modes", "vertices", 3),
     "dynamic_weights": ("frames", "modes"),
+    "gains": ("gain_cameras", "frames", 3),
+    "light_follows": (),
     "model": (),
 }
 _RIG_SCHEMA = {
@@ -48,7 +50,7 @@ _RIG_SCHEMA = {
     "cameras_from_world": ("cameras", "poses", 4, 4),
 }
 """Of clips with several cameras, or one that moves."""
-_OPTIONAL = ("covered", "offsets", "dynamic_modes", "dynamic_weights")
+_OPTIONAL = ("covered", "offsets", "dynamic_modes", "dynamic_weights", "gains")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,11 @@ class Track:
     dynamic_modes: Float[Tensor, "modes vertices 3"] | None = None
     """What the skin adds in each frame, as modes of the head at rest (m per unit of their weight, head space); None where it was not solved."""
     dynamic_weights: Float[Tensor, "frames modes"] | None = None
+    light_follows: bool = False
+    """Whether the light moves with a camera that moves: `light` is then in world space as the camera's first pose sees it."""
+    gains: Float[Tensor, "cameras frames 3"] | None = None
+    """Exposure and white balance of each view against the others: linear colour = gain · albedo · light. One where a camera sees no face; None where
+    none were solved."""
 
     @property
     def camera(self) -> Camera:
@@ -104,6 +111,13 @@ class Track:
     @property
     def frame_count(self) -> int:
         return len(self.time_s)
+
+    def light_in(self, frame_idx: int, camera_idx: int = 0) -> Float[Tensor, "3 3"]:
+        """Rotation of normals in world space to the axes that `light` is given in, as a camera records them in a frame."""
+        if not self.light_follows:
+            return torch.eye(3)
+        first, now = (self.camera_at(frame, camera_idx).camera_from_world.rotation for frame in (0, frame_idx))
+        return first.transpose(-1, -2) @ now
 
     def pose(self, frames: int | slice | Tensor = slice(None)) -> HeadPose:
         """Pose of one frame or of several, with how the skin moved."""
@@ -126,15 +140,14 @@ class Track:
 
     def save(self, path: Path) -> None:
         """Writes one npz that NumPy alone can read."""
-        optional = {} if self.offsets is None else {"offsets": self.offsets.numpy()}
-        if self.covered is not None:
-            optional["covered"] = self.covered.numpy()
-        if self.dynamic_modes is not None and self.dynamic_weights is not None:
-            optional |= {"dynamic_modes": self.dynamic_modes.numpy().astype(np.float16), "dynamic_weights": self.dynamic_weights.numpy()}
+        optional = {name: value.numpy() for name in _OPTIONAL if (value := getattr(self, name)) is not None}
+        if self.dynamic_modes is not None:
+            optional["dynamic_modes"] = self.dynamic_modes.numpy().astype(np.float16)
         write_arrays(
             path,
             {
                 **optional,
+                **({"light_follows": np.array(True)} if self.light_follows else {}),
                 "model": np.array(self.model_name),
                 "identity": self.identity.numpy(),
                 "expression": self.expression.numpy(),
@@ -181,7 +194,8 @@ class Track:
     def load(cls, path: Path) -> "Track":
         """Reads what `save` wrote; raises `FormatError` with what is missing or misshapen."""
         arrays = read_arrays(path)
-        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, _OPTIONAL if "camera_names" in arrays else (*_OPTIONAL, *_RIG_SCHEMA), path)
+        optional = (*_OPTIONAL, "light_follows")
+        check_arrays(arrays, {**_SCHEMA, **_RIG_SCHEMA}, optional if "camera_names" in arrays else (*optional, *_RIG_SCHEMA), path)
 
         def floats(name: str) -> Tensor:
             return torch.from_numpy(arrays[name].astype(np.float32))
@@ -210,6 +224,8 @@ class Track:
             offsets=floats("offsets") if "offsets" in arrays else None,
             dynamic_modes=floats("dynamic_modes") if "dynamic_modes" in arrays else None,
             dynamic_weights=floats("dynamic_weights") if "dynamic_weights" in arrays else None,
+            light_follows=bool(arrays.get("light_follows", False)),
+            gains=floats("gains") if "gains" in arrays else None,
         )
 
 

@@ -1,6 +1,6 @@
 """A rendered frame: what of the head is visible where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,10 @@ class View:
     inner: Float[np.ndarray, "height width"]
     """1 where a pixel and all around it show one piece of the surface, 0 along outlines."""
 
+    def exposed(self, gain: Float[np.ndarray, "3"]) -> "View":
+        """The same with a gain (gamma space) on its shading."""
+        return replace(self, shading=self.shading * gain.astype(np.float32))
+
 
 def view_of(person: Person, state: FrameState, window: Window, light: Float[np.ndarray, "9 3"] | None = None) -> View:
     """Moves, shades and rasterises the surface in a window."""
@@ -41,7 +45,7 @@ def view_of(person: Person, state: FrameState, window: Window, light: Float[np.n
     positions = np.concatenate([motion.pixels, motion.camera_points[:, 2:]], 1)
     face, barycentric, depth = rasterize_arrays(positions, surface.faces, *window.size)
     normals = surface_normals(motion.camera_points, surface.faces, surface.incident_start, surface.incident_face)
-    shading = gamma_shading(normals, person.world_from_camera, person.light if light is None else light)
+    shading = gamma_shading(normals, person.light_from_camera, person.light if light is None else light)
     inner = _inner(face, depth, surface.face_weight, _STEEPEST / float(window.focal(person.focal_px).mean()))
     return View(motion, face, barycentric, depth, shading, normals, inner)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,14 +18,21 @@ from headcast.render import image_positions, rasterize_arrays
 
 _SAMPLES = 24
 """Pictures, spread over all, that colours and hair are found from."""
-_FACE = ("face", "nose", "lips", "eyelids", "eyeballs", "irises", "mouth_interior", "teeth", "tongue", "eye_sockets")
+_FACE = ("face", "nose", "lips", "eyelids", "eyeballs", "irises", "mouth_interior", "teeth", "tongue", "eye_sockets", "ears")
 """Regions on which no hair grows."""
 _HEIGHTS_M = (0.004, 0.008, 0.012, 0.018, 0.025, 0.033, 0.042, 0.052)
 """Above the skin, where hair is looked for."""
-_FLAT_M = 0.008
-"""Height to which hair is believed in where it is never seen from the side: pictures from the front cannot tell how high it stands."""
-_SIDEWAYS = 0.6
+_FLAT_M = 0.004
+"""Height to which hair is believed in everywhere; what is higher must be seen. Pictures from the front cannot tell how high hair stands towards
+them, and nothing of what stands behind the head."""
+_SIDEWAYS = 0.35
 """Cosine between a triangle's normal and the line of sight under which it counts as seen from the side."""
+_BEYOND = 0.25
+"""Share of the pictures in which hair must be seen beyond the outline of the mesh."""
+_FACING = 0.2
+"""Cosine of the angle at which a triangle must at least face a camera that gives it its colour."""
+_EDGE_PX = 5
+"""Window in which a pixel must be all person for its colour to be taken: at the edge the background shines through."""
 _INSIDE = 0.95
 """Share of the pictures in whose matte hair must lie."""
 _MOST_HAIR = 4000
@@ -63,53 +71,65 @@ def _hair(
             bare |= model.regions[name][model.faces].any(-1)
     hairy = (~bare).nonzero()[:, 0]
     face, height = hairy.repeat(len(_HEIGHTS_M)), torch.tensor(_HEIGHTS_M).repeat_interleave(len(hairy))
-    inside, sideways = torch.zeros(len(face)), torch.ones(len(face))
+    inside, beyond, sideways = torch.zeros(len(face)), torch.zeros(len(face)), torch.ones(len(face))
     for shot, frame in zip(shots, frames):
         points = frame.origin[face] + height[:, None] * frame.rotation[face, :, 2]
-        _, matte, _ = _looked_up(shot, points)
-        inside += (matte > 0.5).float() / len(shots)
+        own, here = _placed(shot, points)
+        person, covered = here & (shot.colors()[1][own] > 0.5), _surface(model, shot)[own].isfinite()
+        inside += person / len(shots)
+        beyond += (person & ~covered) / len(shots)
         sight = torch.nn.functional.normalize(points - shot.camera.camera_from_world.inverse().translation, dim=-1)
         sideways = torch.minimum(sideways, (sight * frame.rotation[face, :, 2]).sum(-1).abs())
-    found = ((inside >= _INSIDE) & ((height <= _FLAT_M) | (sideways < _SIDEWAYS))).nonzero()[:, 0]
+    found = ((inside >= _INSIDE) & ((height <= _FLAT_M) | ((sideways < _SIDEWAYS) & (beyond >= _BEYOND)))).nonzero()[:, 0]
     if len(found) > _MOST_HAIR:
         found = found[torch.randperm(len(found), generator=generator)[:_MOST_HAIR]]
     return face[found], height[found]
 
 
-def _looked_up(shot: Shot, points: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points"], Float[Tensor, "points 3"]]:
-    """Colours and matte where points lie in a picture, zeros outside of it; and (x_px, y_px, depth_m)."""
-    placed = image_positions(points, shot.camera)
-    height, width = shot.camera.size
-    columns, rows = placed[:, 0].floor().long(), placed[:, 1].floor().long()
-    inside = (placed[:, 2] > 0) & (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    colors, matte = shot.colors()
-    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    return colors[rows, columns] * inside[:, None], matte[rows, columns] * inside, placed
+def _placed(shot: Shot, points: Float[Tensor, "points 3"]) -> tuple[tuple[Int[Tensor, "points"], Int[Tensor, "points"]], Bool[Tensor, "points"]]:
+    """Row and column of the pixel in which each point lies, the nearest one for points outside of the picture; and which lie inside."""
+    pixels = shot.camera.project(points).floor().long()
+    held = [pixels[:, axis].clamp(0, shot.camera.size[1 - axis] - 1) for axis in range(2)]
+    return (held[1], held[0]), (held[0] == pixels[:, 0]) & (held[1] == pixels[:, 1])
 
 
 def _colors(splats: BoundSplats, model: HeadModel, shots: Sequence[Shot], frames: Sequence[TriangleFrames]) -> Float[Tensor, "splats 3"]:
-    """Mean colours where splats are seen; those of the nearest seen one elsewhere."""
+    """Mean colours where splats are seen; elsewhere those of the nearest one of the same part of the head that is."""
     total, weight = torch.zeros(len(splats), 3), torch.zeros(len(splats))
     for shot, frame in zip(shots, frames):
         points = frame.origin[splats.face] + frame.scale[splats.face, None] * (frame.rotation[splats.face] @ splats.values[:, POSITION, None])[..., 0]
-        colors, matte, placed = _looked_up(shot, points)
-        own = matte * _unhidden(model, shot, placed) * (matte > 0.9)
-        total += own[:, None] * colors
-        weight += own
+        own, here = _placed(shot, points)
+        colors, matte = shot.colors()
+        solid = torch.from_numpy(cv2.erode(matte.numpy(), np.ones((_EDGE_PX, _EDGE_PX)))) > 0.9
+        depth = shot.camera.camera_from_world.points(points)[:, 2]
+        sight = torch.nn.functional.normalize(points - shot.camera.camera_from_world.inverse().translation, dim=-1)
+        facing = -(sight * frame.rotation[splats.face, :, 2]).sum(-1)
+        seen = (here & solid[own] & (depth < _surface(model, shot)[own] + _HIDDEN_M)) * (facing - _FACING).clamp_min(0)
+        total += seen[:, None] * colors[own]
+        weight += seen
     seen = (weight > 0).numpy()
     if not seen.any():
         return torch.full_like(total, 0.5)
-    colors = (total / weight.clamp_min(1e-6)[:, None]).numpy()
-    rest = (frames[0].origin[splats.face]).numpy()
-    colors[~seen] = colors[seen][cKDTree(rest[seen]).query(rest[~seen])[1]]
-    return torch.from_numpy(colors)
+    means = (total / weight.clamp_min(1e-6)[:, None]).numpy()
+    places, part = frames[0].origin[splats.face].numpy(), _parts(model)[splats.face].numpy()
+    for own in np.unique(part):
+        donors = seen & (part == own) if (seen & (part == own)).any() else seen
+        needy = ~seen & (part == own)
+        means[needy] = means[donors][cKDTree(places[donors]).query(places[needy])[1]]
+    return torch.from_numpy(means)
 
 
-def _unhidden(model: HeadModel, shot: Shot, placed: Float[Tensor, "points 3"]) -> Bool[Tensor, "points"]:
-    """Which points the mesh does not hide."""
-    height, width = shot.camera.size
+def _parts(model: HeadModel) -> Int[Tensor, "faces"]:
+    """Which triangles may lend each other their colour: all but ears and neck, ears, neck."""
+    part = torch.zeros(len(model.faces), dtype=torch.int64)
+    for number, name in enumerate(("neck", "ears"), start=1):
+        if name in model.regions:
+            part[model.regions[name][model.faces].any(-1)] = number
+    return part
+
+
+def _surface(model: HeadModel, shot: Shot) -> Float[Tensor, "height width"]:
+    """Distance (m) to the mesh at each pixel; infinite where there is none."""
     positions = image_positions(shot.vertices, shot.camera).numpy()
-    _, _, depth = rasterize_arrays(positions, model.faces.int().numpy(), height, width)
-    surface = torch.from_numpy(np.where(depth > 0, depth, np.inf))
-    rows, columns = placed[:, 1].long().clamp(0, height - 1), placed[:, 0].long().clamp(0, width - 1)
-    return placed[:, 2] < surface[rows, columns] + _HIDDEN_M
+    _, _, depth = rasterize_arrays(positions, model.faces.int().numpy(), *shot.camera.size)
+    return torch.from_numpy(np.where(depth > 0, depth, np.float32(np.inf)))

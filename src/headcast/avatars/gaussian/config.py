@@ -10,7 +10,7 @@ from headcast.errors import ConfigError
 class GaussianConfig:
     """How an avatar of splats is built."""
 
-    steps: int = 6000
+    steps: int = 3000
     """Steps of training, one picture each."""
     minutes: float | None = None
     """Time after which training ends; rates fall as if it had been planned so. With it, two builds differ."""
@@ -34,6 +34,8 @@ class GaussianConfig:
     """Weight of the squared size of a splat beyond what it may have."""
     round: float = 0.05
     """Weight of the squared logarithm by which a splat is longer than eight times its thickness."""
+    tone: float = 0.03
+    """Weight of the squared distance of a colour from where it began: background that shines through at the outline does not stain the sides."""
     calm: float = 0.0005
     """Weight of squared motions and tints."""
 

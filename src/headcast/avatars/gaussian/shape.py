@@ -5,18 +5,18 @@ import math
 from jaxtyping import Bool, Float32
 from numpy import ndarray
 
-from headcast.avatars.gaussian.columns import POSITION, SCALE, SHIFT_FROM
+from headcast.avatars.gaussian.columns import COLOR, POSITION, SCALE, SHIFT_FROM
 from headcast.avatars.gaussian.config import GaussianConfig
 from headcast.compiled import compiled
 
 _LONGEST = math.log(8)
 """Logarithm of how much longer than thick a splat may be."""
-_P, _S = POSITION.start, SCALE.start
+_P, _S, _C = POSITION.start, SCALE.start, COLOR.start
 
 
 def add_shape_gradient(
     values: Float32[ndarray, "splats columns"],
-    anchor: Float32[ndarray, "splats 3"],
+    anchor: Float32[ndarray, "splats 6"],
     largest: Float32[ndarray, "splats"],
     rows: Bool[ndarray, "splats"],
     config: GaussianConfig,
@@ -25,16 +25,24 @@ def add_shape_gradient(
     """Adds the gradient of the mean over the chosen rows, and gives that mean.
 
     A row costs, by the weights in `config`: the squared distance beyond one from its anchor, the squared scales beyond `largest`, the squared
-    logarithm of longest over shortest scale beyond ln 8, the squared shifts and tints.
+    logarithm of longest over shortest scale beyond ln 8, the squared distance of the colour's first harmonic from its anchor, the squared shifts and
+    tints. An anchor is a position and a first harmonic.
     """
     count = max(int(rows.sum()), 1)
     return float(
-        _add(values, anchor, largest, rows, *(weight / count for weight in (config.stay, config.small, config.round, config.calm)), gradient)
+        _add(
+            values,
+            anchor,
+            largest,
+            rows,
+            *(weight / count for weight in (config.stay, config.small, config.round, config.tone, config.calm)),
+            gradient,
+        )
     )
 
 
 @compiled()
-def _add(values, anchor, largest, rows, stay, small, slender, calm, gradient):
+def _add(values, anchor, largest, rows, stay, small, slender, tone, calm, gradient):
     loss = 0.0
     for s in range(values.shape[0]):
         if rows[s]:
@@ -62,6 +70,10 @@ def _add(values, anchor, largest, rows, stay, small, slender, calm, gradient):
                 loss += slender * beyond**2
                 gradient[s, _S + longest] += 2.0 * slender * beyond
                 gradient[s, _S + shortest] -= 2.0 * slender * beyond
+            for k in range(3):
+                away = values[s, _C + k] - anchor[s, 3 + k]
+                loss += tone * away**2
+                gradient[s, _C + k] += 2.0 * tone * away
             for column in range(SHIFT_FROM, values.shape[1]):
                 loss += calm * values[s, column] ** 2
                 gradient[s, column] += 2.0 * calm * values[s, column]

@@ -35,13 +35,16 @@ _HARMONICS_FROM = 0.2
 """Share of the training from which colours may change with the view."""
 
 
+_ANCHORED = [*range(POSITION.start, POSITION.stop), *range(COLOR.start, COLOR.start + 3)]
+
+
 @dataclass(frozen=True)
 class _State:
     """What training changes."""
 
     splats: BoundSplats
-    anchor: Float[Tensor, "splats 3"]
-    """Where each began, in the frame of its triangle."""
+    anchor: Float[Tensor, "splats 6"]
+    """Position and first harmonic with which each began."""
     largest: Float[Tensor, "splats"]
     adam: RowAdam
     pull: Float[Tensor, "splats"]
@@ -52,7 +55,7 @@ class _State:
     @classmethod
     def new(cls, splats: BoundSplats, largest: Float[Tensor, "splats"]) -> "_State":
         nothing = torch.zeros(len(splats))
-        return cls(splats, splats.values[:, POSITION].clone(), largest, RowAdam.new(*splats.values.shape), nothing, nothing.clone())
+        return cls(splats, splats.values[:, _ANCHORED].clone(), largest, RowAdam.new(*splats.values.shape), nothing, nothing.clone())
 
     def divided(self, most: int) -> "_State":
         change = grown(self.splats, self.pull / self.seen.clamp_min(1), most)
