@@ -22,11 +22,10 @@ READERS = {
 def run_avatar(portrait_run, tmp_path_factory):
     """A splat in the middle of each of three hundred triangles."""
     model, track = portrait_run.model, portrait_run.track
-    face = torch.arange(0, 3000, 10)
-    splats = BoundSplats.new(
-        face, torch.zeros(300, 3), torch.full((300, 3), 0.3), 0.8, torch.rand(300, 3, generator=torch.Generator().manual_seed(0)), 2
-    )
-    avatar = GaussianAvatar(model, track.identity, torch.zeros_like(model.template), splats, Motions.of(track.pose(), 2))
+    motions = Motions.of(track.pose(), 2)
+    face, colors = torch.arange(0, 3000, 10), torch.rand(300, 3, generator=torch.Generator().manual_seed(0))
+    splats = BoundSplats.new(face, torch.zeros(300, 3), torch.full((300, 3), 0.3), 0.8, colors, motions.directions.shape[1])
+    avatar = GaussianAvatar(model, track.identity, torch.zeros_like(model.template), splats, motions)
     paths = AvatarPaths(tmp_path_factory.mktemp("avatar"))
     save_avatar(avatar, paths, {}, {})
     AtRest.of(track, model).save(paths.rest)
