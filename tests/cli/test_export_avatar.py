@@ -39,7 +39,7 @@ def test_an_avatar_at_rest_is_one_file(run_avatar, tmp_path, name):
     assert main(["export", str(paths.root), "--to", name, "--out", str(tmp_path / f"a{suffix}")]) == 0
     found = read(tmp_path / f"a{suffix}")
     wanted = avatar.gaussians(AtRest.load(paths.rest, avatar.model).pose)
-    assert float(torch.cdist(found.means, wanted.means).min(1).values.max()) < 2e-5 and len(found.means) == 300
+    assert float(torch.cdist(found.means.double(), wanted.means.double()).min(1).values.max()) < 2e-5 and len(found.means) == 300
 
 
 def test_a_run_gives_the_poses_of_a_folder_of_files(run_avatar, portrait_run, tmp_path):
