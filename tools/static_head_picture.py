@@ -1,8 +1,8 @@
-"""Makes docs/images/static-head.jpg from the report's picture of a fitted scan: from two sides, the scan, the head in its colours, its shape, the distance.
+"""Makes docs/images/static-head.jpg: a fitted scan from two sides, as it was, the head in its colours, its shape, the distance.
 
 headcast fit LeePerrySmith_plain.glb --texture color.jpg --unit-m 0.058 --out FIT
 python tools/static_head_picture.py FIT
-"""  # noqa: E501
+"""
 
 import sys
 from pathlib import Path
