@@ -68,7 +68,7 @@ def test_curves_face_the_camera_where_they_say_that_nothing_turns(model, tmp_pat
 def test_key_poses_drive(model, tmp_path):
     path = tmp_path / "poses.json"
     path.write_text(json.dumps({"kind": "headcast key poses", "schema": 1, "poses": [{"time_s": 0}, {"time_s": 1, "expression": {"jawOpen": 1}}]}))
-    driver = follow(driver_steps(str(path), model, tmp_path, fps=10))
+    driver = follow(driver_steps(str(path), model, tmp_path, fps=10.0))
     assert len(driver.performance.time_s) == 11
     assert float(driver.performance.pose.expression[-1, model.expression_names.index("jawOpen")]) == 1.0
 

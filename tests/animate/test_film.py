@@ -63,7 +63,7 @@ def shots(count: int, size=(48, 64)) -> list[Shot]:
 
 
 def test_the_video_shows_the_avatar_before_the_background(tmp_path):
-    follow(film_steps(RedSquare(), shots(5), tmp_path / "out.mp4", torch.tensor([0.0, 0.0, 1.0])))
+    follow(film_steps(RedSquare().render, shots(5), tmp_path / "out.mp4", torch.tensor([0.0, 0.0, 1.0])))
     with av.open(str(tmp_path / "out.mp4")) as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(pictures) == 5 and pictures[0].shape == (48, 64, 3)
@@ -72,7 +72,7 @@ def test_the_video_shows_the_avatar_before_the_background(tmp_path):
 
 
 def test_layers_hold_what_the_video_loses(tmp_path):
-    follow(film_steps(RedSquare(), shots(2), tmp_path / "out.mp4", torch.ones(3), None, ("color", "alpha", "depth"), tmp_path / "layers"))
+    follow(film_steps(RedSquare().render, shots(2), tmp_path / "out.mp4", torch.ones(3), None, ("color", "alpha", "depth"), tmp_path / "layers"))
     color = cv2.imread(str(tmp_path / "layers/color/00001.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(color[24, 10], [0, 0, 255, 128])
     np.testing.assert_array_equal(color[24, 54], [0, 0, 0, 0])
@@ -81,7 +81,7 @@ def test_layers_hold_what_the_video_loses(tmp_path):
 
 
 def test_odd_sizes_get_a_row_more(tmp_path):
-    follow(film_steps(RedSquare(), shots(2, size=(47, 63)), tmp_path / "out.mp4", torch.ones(3)))
+    follow(film_steps(RedSquare().render, shots(2, size=(47, 63)), tmp_path / "out.mp4", torch.ones(3)))
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert (container.streams.video[0].height, container.streams.video[0].width) == (48, 64)
 
@@ -98,7 +98,7 @@ def test_sound_goes_along(tmp_path, codec, suffix):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     assert has_sound(source)
-    follow(film_steps(RedSquare(), shots(20), tmp_path / "out.mp4", torch.ones(3), source))
+    follow(film_steps(RedSquare().render, shots(20), tmp_path / "out.mp4", torch.ones(3), source))
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert len(list(container.decode(video=0))) == 20
     with av.open(str(tmp_path / "out.mp4")) as container:
@@ -116,11 +116,11 @@ def test_a_picture_has_no_sound(tmp_path):
 
 def test_nothing_to_show_is_said(tmp_path):
     with pytest.raises(InputError, match="at least one moment"):
-        follow(film_steps(RedSquare(), [], tmp_path / "out.mp4", torch.ones(3)))
+        follow(film_steps(RedSquare().render, [], tmp_path / "out.mp4", torch.ones(3)))
 
 
 def test_an_interrupted_film_leaves_no_half_video(tmp_path):
-    steps = film_steps(RedSquare(), shots(9), tmp_path / "out.mp4", torch.ones(3))
+    steps = film_steps(RedSquare().render, shots(9), tmp_path / "out.mp4", torch.ones(3))
     next(steps)
     steps.close()
     assert not list(tmp_path.glob("*.mp4"))
@@ -147,7 +147,7 @@ def test_the_head_stays_in_the_picture_on_every_path(model, rest, motion):
 
 
 def test_a_turntable_shows_the_back_after_half_a_round(model, rest):
-    made = shots_of(model, rest, nodding(model, 26), "", AnimateConfig(path=CameraPath("turntable", period_s=1.0), seconds=0.5, fps=10))
+    made = shots_of(model, rest, nodding(model, 26), "", AnimateConfig(path=CameraPath("turntable", period_s=1.0), seconds=0.5, fps=10.0))
     first, half = (shot.pose.world_from_head.rotation @ torch.tensor([0.0, 0.0, 1.0]) for shot in (made[0], made[5]))
     assert float(first[2]) > 0.9 and float(half[2]) < -0.8
 

@@ -33,7 +33,7 @@ def written(tmp_path, **changes):
 
 @pytest.mark.parametrize("between", ["smooth", "linear", "hold"])
 def test_every_pose_is_reached(model, tmp_path, between):
-    found = read_key_poses(written(tmp_path, between=between), model, fps=10)
+    found = read_key_poses(written(tmp_path, between=between), model, fps=10.0)
     np.testing.assert_allclose(found.time_s, np.arange(21) / 10)
     jaw, smile = (found.pose.expression[:, model.expression_names.index(name)] for name in ("jawOpen", "mouthSmileLeft"))
     torch.testing.assert_close(jaw[[0, 10, 20]], torch.tensor([0.0, 0.8, 0.0]))
@@ -48,7 +48,7 @@ def test_smooth_motion_does_not_overshoot(model, tmp_path):
 
 
 def test_yaw_turns_the_head_to_its_own_left(model, tmp_path):
-    found = read_key_poses(written(tmp_path), model, fps=1)
+    found = read_key_poses(written(tmp_path), model, fps=1.0)
     nose = found.pose.world_from_head.rotation[1] @ torch.tensor([0.0, 0.0, 1.0])
     assert float(nose[0]) == pytest.approx(np.sin(np.radians(20)), abs=1e-5) and float(nose[1]) == pytest.approx(0, abs=1e-6)
     assert float(found.pose.world_from_head.translation[1, 0]) == pytest.approx(0.01)

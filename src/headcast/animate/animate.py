@@ -87,7 +87,7 @@ def animate_steps(folder: Path, source: str, out: Path, config: AnimateConfig) -
     shots = shots_of(avatar.model, rest, driver, "" if built_from is None else built_from.sha256, config)
     background = background_of(config.background, shots[0].camera.size)
     sound = driver.sound if config.sound and config.start_s == 0 else None
-    yield from film_steps(avatar, shots, out, background, sound, config.layers, out.with_suffix(".layers"))
+    yield from film_steps(avatar.render, shots, out, background, sound, config.layers, out.with_suffix(".layers"))
 
 
 def shots_of(model: HeadModel, rest: AtRest, driver: Driver, own_track: str, config: AnimateConfig) -> list[Shot]:

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8, UInt16
 from numpy import ndarray
 from torch import Tensor
 
-from headcast.avatars import Avatar, Portrait
+from headcast.avatars import Portrait
 from headcast.capture.movie import Movie
 from headcast.errors import InputError
 from headcast.geometry import Camera
@@ -37,7 +37,7 @@ class Shot:
 
 
 def film_steps(
-    avatar: Avatar,
+    render: Callable[[HeadPose, Camera], Portrait],
     shots: Sequence[Shot],
     out: Path,
     background: Float[Tensor, "*background 3"],
@@ -48,6 +48,7 @@ def film_steps(
     """Writes the video, one `Step` per picture; a killed one leaves no half video.
 
     Args:
+        render: An avatar's, or anything that shows poses to cameras.
         background: sRGB 0–1, one colour or one picture of the camera's size.
         sound: A recording whose sound goes along.
         layers: Also written as PNG, one folder per layer: color (sRGB with alpha, not multiplied by it), alpha (8 bit), depth (16 bit, in units of
@@ -73,7 +74,7 @@ def film_steps(
     ):
         waiting = []
         for number, shot in enumerate(shots):
-            portrait = avatar.render(shot.pose, shot.camera)
+            portrait = render(shot.pose, shot.camera)
             movie.add(_even(_bytes(portrait.over(background))), shot.time_s)
             for job in waiting:
                 job.result()
