@@ -18,7 +18,7 @@ VERBS = {
     "cameras": "Show what is known of the cameras of a recording, and write it as a camera file.",
     "avatar": "Build a photoreal head that can be posed, from a finished run or a recording.",
     "animate": "Drive an avatar and write the video.",
-    "export": "Write a finished run in another format.",
+    "export": "Write a finished run, or an avatar, in another format.",
     "combine": "Combine data sets of one person into one to train on.",
     "convert": "Turn the expressions of one head model into those of another.",
     "view": "Show a finished run in the browser.",
